@@ -1,0 +1,94 @@
+//! What a transaction does to the state.
+//!
+//! A block is executed on a read-only view of its parent's state. [`Overlay`] keeps what the block
+//! changed, [`BlockExecutor`] applies transactions to it one by one, and [`Outcome`] is what remains:
+//! receipts, gas, fees, and the changed accounts in order.
+//!
+//! *Two kinds of failure.* A transaction that cannot be charged is [`Inapplicable`]: no block may hold
+//! it, and the builder skips it. A transaction that can be charged but cannot do what it says is
+//! included, pays its fee, uses its nonce, and has a receipt that says why.
+//!
+//! *The proposer is paid once.* Fees are summed and credited when the block ends, so they cannot be
+//! spent inside the block, and the proposer's account is written once.
+//!
+//! *Supply.* Transfers move base units and never make them. Each block proves it before it has an
+//! outcome: what the changed accounts held before and hold after must be equal, to the unit.
+
+mod executor;
+mod inapplicable;
+mod overlay;
+
+pub use executor::{BlockContext, BlockExecutor, Conclusion, ExecutionError, Outcome};
+pub use inapplicable::Inapplicable;
+pub use overlay::{Checkpoint, Overlay, Slot};
+
+use aureon_types::{Account, Address, Hash, StateChanges};
+
+/// Port: reads the state that a block is executed on.
+pub trait StateReader {
+    /// The account at `address`, or `None` if it holds nothing.
+    fn account(&self, address: &Address) -> Result<Option<Account>, StateError>;
+}
+
+/// Port: a state that can be changed by a block. Nothing is stored by it; `self` stays as it was.
+pub trait StateCommitment: StateReader + Sized {
+    /// The state after `changes`, made by the block at `height`.
+    fn apply(&self, height: u64, changes: &StateChanges) -> Result<Self, StateError>;
+
+    /// Root of the account trie.
+    fn root(&self) -> Hash;
+}
+
+/// Execution could not be carried out. Never the fault of a block or of who sent it: the disk's, the
+/// state's, or this software's.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The storage failed.
+    #[error("the state could not be read: {0}")]
+    Unreadable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// More base units in one account than 64 bits count. The supply bound makes it impossible.
+    #[error("account {address} would hold {balance} + {credit} base units, more than can exist: the state is damaged")]
+    BalanceOverflow {
+        /// The account.
+        address: Address,
+        /// What it holds.
+        balance: u64,
+        /// What it was to receive.
+        credit: u64,
+    },
+    /// Base units appeared or vanished.
+    #[error("the block changes the supply by {difference} base units: a fault of this software, not of the block")]
+    SupplyChanged {
+        /// After minus before.
+        difference: i128,
+    },
+    /// The view is not the state after the parent.
+    #[error("block {height} builds on state {expected}, it was to be executed on {given}")]
+    WrongView {
+        /// Height of the block.
+        height: u64,
+        /// State root that the parent's header names.
+        expected: Hash,
+        /// Root of the view.
+        given: Hash,
+    },
+    /// A block of our own that is not well formed.
+    #[error("the block that was built is not well formed: {0}")]
+    Malformed(#[from] aureon_types::DecodeError),
+}
+
+impl StateError {
+    /// Wraps the storage's error.
+    pub fn unreadable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unreadable(error.into())
+    }
+}
+
+/// By how many base units `changes` would change the supply of the state behind `reader`. Zero for
+/// every correct block; for checks after a block, from outside.
+pub fn supply_difference<R: StateReader>(reader: &R, changes: &StateChanges) -> Result<i128, StateError> {
+    changes.accounts.iter().try_fold(0_i128, |sum, (address, after)| {
+        let balance = |account: Option<Account>| i128::from(account.unwrap_or_default().balance.0);
+        Ok(sum.saturating_add(balance(*after)).saturating_sub(balance(reader.account(address)?)))
+    })
+}

@@ -1,0 +1,216 @@
+//! Chooses, executes, seals.
+
+use std::sync::Arc;
+
+use aureon_types::{
+    Address, Block, CommitCertificate, Hash, Header, SealedHeader, SignedTransaction, TransactionId,
+    VerifiedTransaction, limits::MAX_BLOCK_BYTES, merkle,
+};
+use bytes::Bytes;
+
+use crate::{
+    execution::{
+        BlockContext, BlockExecutor, Conclusion, ExecutionError, Inapplicable, StateCommitment, StateError,
+        StateReader,
+    },
+    import::{ExecutedBlock, HeightRules, ParentInfo, check_view},
+};
+
+/// The time budget is looked at once per so many candidates: asking costs more than a transfer.
+pub const TRANSACTIONS_PER_TIME_CHECK: usize = 64;
+/// Room kept for the header and the framing of a block; a header has at most 1,024 bytes.
+const HEADER_ROOM: usize = 2_048;
+/// After so many candidates that did not fit, in gas or bytes, the block counts as full: the search
+/// for a smaller one must end.
+const MAX_MISFITS: usize = 256;
+
+/// What a new block is made of beside transactions.
+#[derive(Clone, Debug)]
+pub struct BuildParams {
+    /// The block below.
+    pub parent: ParentInfo,
+    /// The parent's encoded certificate; empty for the first block and under proof of work.
+    pub previous_commit: Bytes,
+    /// The rules of the new block's height.
+    pub rules: HeightRules,
+    /// Our clock, in milliseconds since 1970-01-01 UTC. A clock behind the parent's time gives the
+    /// parent's time and one.
+    pub timestamp_ms: u64,
+    /// Ourselves.
+    pub proposer: Address,
+    /// Most gas to use; see [`super::BuildLimits`]. The header's gas limit is the rule's all the same.
+    pub max_gas: u64,
+    /// Most bytes of the encoded block.
+    pub max_bytes: usize,
+}
+
+/// Why the builder took no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// There were no more candidates.
+    Exhausted,
+    /// Gas or bytes.
+    Full,
+    /// The time budget.
+    OutOfTime,
+}
+
+/// A block of our own.
+#[derive(Clone, Debug)]
+pub struct Built<V> {
+    /// Executed, well formed, unsealed (`seal` is empty: final by votes).
+    pub executed: ExecutedBlock<V>,
+    /// Candidates that can never be included from here on, with the reason: drop them from the pool.
+    pub stale: Vec<(TransactionId, Inapplicable)>,
+    /// Why it is no larger.
+    pub stopped: StopReason,
+}
+
+/// Builds a block on `view`, the state after `params.parent`, from `candidates` in their order.
+/// Candidates that do not apply are skipped. `out_of_time` is asked every
+/// [`TRANSACTIONS_PER_TIME_CHECK`] candidates; the rest of the work (roots) comes after it says yes,
+/// so the budget must leave room for it.
+pub fn build<V: StateCommitment>(
+    view: &V,
+    params: &BuildParams,
+    candidates: impl IntoIterator<Item = VerifiedTransaction>,
+    out_of_time: &mut dyn FnMut() -> bool,
+) -> Result<Built<V>, StateError> {
+    check_view(view, &params.parent)?;
+    let mut selection = Selection::new(view, params);
+    for (count, candidate) in candidates.into_iter().enumerate() {
+        if count.is_multiple_of(TRANSACTIONS_PER_TIME_CHECK) && count > 0 && out_of_time() {
+            selection.stopped = StopReason::OutOfTime;
+            break;
+        }
+        selection.offer(candidate)?;
+        if selection.stopped == StopReason::Full {
+            break;
+        }
+    }
+    let Selection { executor, chosen, stale, stopped, .. } = selection;
+    let conclusion = executor.finish()?.conclude(view, height(params))?;
+    let block = seal(params, &chosen, &conclusion)?;
+    Ok(Built { executed: ExecutedBlock::new(Arc::new(block), &chosen, conclusion), stale, stopped })
+}
+
+fn height(params: &BuildParams) -> u64 {
+    params.parent.height.saturating_add(1)
+}
+
+struct Selection<'a, V> {
+    executor: BlockExecutor<'a, V>,
+    gas_limit: u64,
+    bytes_left: usize,
+    misfits: usize,
+    chosen: Vec<VerifiedTransaction>,
+    stale: Vec<(TransactionId, Inapplicable)>,
+    stopped: StopReason,
+}
+
+impl<'a, V: StateReader> Selection<'a, V> {
+    fn new(view: &'a V, params: &BuildParams) -> Self {
+        let gas_limit = params.max_gas.min(params.rules.gas_limit);
+        let context = BlockContext {
+            height: height(params),
+            proposer: params.proposer,
+            gas_limit,
+            min_gas_price: params.rules.min_gas_price,
+        };
+        let fixed = HEADER_ROOM.saturating_add(params.previous_commit.len());
+        Self {
+            executor: BlockExecutor::new(view, context),
+            gas_limit: params.rules.gas_limit,
+            bytes_left: params.max_bytes.min(MAX_BLOCK_BYTES).saturating_sub(fixed),
+            misfits: 0,
+            chosen: Vec::new(),
+            stale: Vec::new(),
+            stopped: StopReason::Exhausted,
+        }
+    }
+
+    fn offer(&mut self, candidate: VerifiedTransaction) -> Result<(), StateError> {
+        let Some(bytes_left) = self.bytes_left.checked_sub(candidate.size()) else {
+            self.on_misfit();
+            return Ok(());
+        };
+        match self.executor.execute(&candidate) {
+            Ok(_) => {
+                self.bytes_left = bytes_left;
+                self.chosen.push(candidate);
+            }
+            Err(ExecutionError::State(error)) => return Err(error),
+            Err(ExecutionError::Inapplicable(reason)) => self.on_inapplicable(&candidate, reason)?,
+        }
+        Ok(())
+    }
+
+    fn on_misfit(&mut self) {
+        self.misfits = self.misfits.saturating_add(1);
+        if self.misfits >= MAX_MISFITS {
+            self.stopped = StopReason::Full;
+        }
+    }
+
+    fn on_inapplicable(
+        &mut self,
+        candidate: &VerifiedTransaction,
+        reason: Inapplicable,
+    ) -> Result<(), StateError> {
+        if let Inapplicable::NoRoom { gas_limit, .. } = reason {
+            self.on_misfit();
+            if gas_limit <= self.gas_limit {
+                return Ok(());
+            }
+        }
+        if self.is_final(candidate, reason)? {
+            self.stale.push((candidate.id(), reason));
+        }
+        Ok(())
+    }
+
+    /// Whether no later block can hold the candidate either. What depends on this block's own
+    /// contents is not final: the block may never be decided.
+    fn is_final(&mut self, candidate: &VerifiedTransaction, reason: Inapplicable) -> Result<bool, StateError> {
+        Ok(match reason {
+            Inapplicable::NonceTooLow { given, .. } => given < self.executor.nonce_before(&candidate.sender())?,
+            Inapplicable::NonceTooHigh { .. } | Inapplicable::CannotPayFee { .. } => false,
+            Inapplicable::NoRoom { .. }
+            | Inapplicable::Expired { .. }
+            | Inapplicable::NonceExhausted(_)
+            | Inapplicable::SenderHasCode(_)
+            | Inapplicable::Underpriced { .. }
+            | Inapplicable::FeeOverflow { .. } => true,
+        })
+    }
+}
+
+fn seal<V: StateCommitment>(
+    params: &BuildParams,
+    chosen: &[VerifiedTransaction],
+    conclusion: &Conclusion<V>,
+) -> Result<Block, StateError> {
+    let rules = &params.rules;
+    let header = Header {
+        genesis_id: rules.genesis_id,
+        height: height(params),
+        parent_id: params.parent.id,
+        timestamp_ms: params.timestamp_ms.max(params.parent.timestamp_ms.saturating_add(1)),
+        proposer: params.proposer,
+        transactions_root: merkle::root(chosen.iter().map(|transaction| transaction.leaf())),
+        receipts_root: conclusion.receipts_root,
+        state_root: conclusion.view.root(),
+        gas_used: conclusion.outcome.gas_used,
+        gas_limit: rules.gas_limit,
+        previous_commit_hash: CommitCertificate::hash(&params.previous_commit),
+        next_validators_hash: rules.validators.as_ref().map_or(Hash::ZERO, |validators| validators.next_hash),
+        target: rules.target,
+    };
+    let transactions: Vec<SignedTransaction> =
+        chosen.iter().map(|transaction| transaction.signed().clone()).collect();
+    Ok(Block::new(SealedHeader::new(header, Bytes::new()), params.previous_commit.clone(), transactions)?)
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,112 @@
+//! What the tests of this crate share: a state in memory, keys, transactions.
+
+use std::collections::BTreeMap;
+
+use aureon_types::{
+    Account, Action, Address, Amount, GenesisId, Hash, SecretKey, StateChanges, Transaction, Validator,
+    ValidatorSet, VerifiedTransaction, hash::blake3, transaction::TRANSFER_GAS,
+};
+
+use crate::{
+    execution::{StateCommitment, StateError, StateReader},
+    import::{HeightRules, HeightValidators},
+};
+
+/// The network of all tests.
+pub const GENESIS: GenesisId = GenesisId([9; 32]);
+
+/// A state in memory whose root is BLAKE3 over its accounts in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemoryState {
+    /// The accounts.
+    pub accounts: BTreeMap<Address, Account>,
+    /// Reads of this address fail, as a broken disk would.
+    pub broken: Option<Address>,
+}
+
+impl MemoryState {
+    pub fn with(balances: impl IntoIterator<Item = (Address, u64)>) -> Self {
+        let account = |balance| Account { balance: Amount(balance), ..Account::default() };
+        let accounts = balances.into_iter().map(|(address, balance)| (address, account(balance))).collect();
+        Self { accounts, broken: None }
+    }
+
+    pub fn get(&self, address: &Address) -> Account {
+        self.accounts.get(address).copied().unwrap_or_default()
+    }
+
+    pub fn supply(&self) -> u128 {
+        self.accounts.values().map(|account| u128::from(account.balance.0)).sum()
+    }
+}
+
+impl StateReader for MemoryState {
+    fn account(&self, address: &Address) -> Result<Option<Account>, StateError> {
+        if self.broken == Some(*address) {
+            return Err(StateError::unreadable("the disk is gone"));
+        }
+        Ok(self.accounts.get(address).copied())
+    }
+}
+
+impl StateCommitment for MemoryState {
+    fn apply(&self, _height: u64, changes: &StateChanges) -> Result<Self, StateError> {
+        let mut after = self.clone();
+        for (address, account) in &changes.accounts {
+            match account {
+                Some(account) => after.accounts.insert(*address, *account),
+                None => after.accounts.remove(address),
+            };
+        }
+        Ok(after)
+    }
+
+    fn root(&self) -> Hash {
+        let mut bytes = Vec::new();
+        for (address, account) in &self.accounts {
+            bytes.extend_from_slice(&address.0);
+            bytes.extend_from_slice(&account.nonce.to_be_bytes());
+            bytes.extend_from_slice(&account.balance.0.to_be_bytes());
+            bytes.extend_from_slice(&account.storage_root.0);
+            bytes.extend_from_slice(&account.code_hash.0);
+        }
+        Hash(blake3(&[&bytes]))
+    }
+}
+
+pub fn key(seed: u8) -> SecretKey {
+    SecretKey::from_seed([seed; 32])
+}
+
+/// A transfer of 5 at price 1 that tests change where they need to.
+pub fn transfer(sender: u8, nonce: u64) -> Transaction {
+    Transaction {
+        network: GENESIS.network_hint(),
+        public_key: key(sender).public_key(),
+        nonce,
+        gas_limit: TRANSFER_GAS,
+        gas_price: 1,
+        last_valid_height: None,
+        action: Action::Transfer { recipient: Address([0xee; 20]), amount: Amount(5) },
+    }
+}
+
+pub fn sign(sender: u8, transaction: &Transaction) -> VerifiedTransaction {
+    VerifiedTransaction::verify(transaction.sign(&key(sender), &GENESIS), &GENESIS).unwrap()
+}
+
+pub fn validators(seeds: std::ops::RangeInclusive<u8>) -> ValidatorSet {
+    ValidatorSet::new(seeds.map(|seed| Validator::new(key(seed).public_key(), 1)).collect()).unwrap()
+}
+
+/// Rules of a network with four authorities, keys 1 to 4.
+pub fn rules() -> HeightRules {
+    let set = validators(1..=4);
+    HeightRules {
+        genesis_id: GENESIS,
+        gas_limit: 100 * TRANSFER_GAS,
+        min_gas_price: 1,
+        target: None,
+        validators: Some(HeightValidators { previous: set.clone(), next_hash: set.hash(), current: set }),
+    }
+}
