@@ -1,0 +1,496 @@
+//! The machine that assembles blocks.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use aureon_types::{BlockId, Hash, SignedTransaction, VerifiedTransaction};
+
+use super::{
+    AssembledBlock, BLOCK_TIMEOUT, BlockAnswer, Content, Effect, Input, MAX_AHEAD, MAX_PEERS, MAX_PENDING,
+    MAX_PENDING_BYTES, MAX_PER_ROUND, Offence, Peer, Proof, ProposedBlock, RequestFailure, RequestId,
+    TRANSACTIONS_TIMEOUT,
+    assembled::Slot,
+    pending::{Filled, Kind, Outstanding, Parts, Pending, Step, too_large},
+};
+use crate::sync::Alarm;
+
+/// Gives transactions of our own pool by leaf.
+type Known<'a> = &'a dyn Fn(&Hash) -> Option<VerifiedTransaction>;
+
+/// Assembles several blocks at once. See the [module](super) for the protocol.
+#[derive(Debug)]
+pub struct Assembler<P> {
+    pending: BTreeMap<BlockId, Pending<P>>,
+    /// Blocks that were assembled or refused, with height and round, until the height is committed. At
+    /// most twice [`MAX_PENDING`], the highest; forgetting one costs a second assembly.
+    done: BTreeMap<BlockId, (u64, u32)>,
+    peers: BTreeSet<P>,
+    /// Who was asked last.
+    last_asked: Option<P>,
+    committed: u64,
+    next_request: u64,
+    alarm: Alarm,
+}
+
+impl<P: Peer> Assembler<P> {
+    /// For a node whose last committed block has height `committed`.
+    pub fn new(committed: u64) -> Self {
+        Self {
+            pending: BTreeMap::new(),
+            done: BTreeMap::new(),
+            peers: BTreeSet::new(),
+            last_asked: None,
+            committed,
+            next_request: 0,
+            alarm: Alarm::default(),
+        }
+    }
+
+    /// Takes one input. `now` is monotonic and never goes back; `known` gives transactions of our own
+    /// pool by leaf (about one call per transaction of a proposed block).
+    pub fn handle(
+        &mut self,
+        now: Duration,
+        input: Input<P>,
+        known: &dyn Fn(&Hash) -> Option<VerifiedTransaction>,
+        effects: &mut Vec<Effect<P>>,
+    ) {
+        match input {
+            Input::PeerReady { peer } => self.on_peer_ready(peer),
+            Input::PeerGone { peer } => self.on_peer_gone(peer),
+            Input::Proposed { peer, proposed } => self.on_proposed(peer, *proposed, known, effects),
+            Input::Wanted {
+                block_id,
+                height,
+                round,
+                peer,
+            } => self.on_wanted(block_id, height, round, peer),
+            Input::TransactionsArrived {
+                peer,
+                request,
+                transactions,
+            } => {
+                self.on_transactions(peer, request, transactions, effects);
+            }
+            Input::BlockArrived {
+                peer,
+                request,
+                answer,
+            } => {
+                self.on_block(peer, request, answer.map(|answer| *answer), known, effects);
+            }
+            Input::RequestFailed {
+                peer,
+                request,
+                failure,
+            } => {
+                self.on_request_failed(peer, request, failure, effects);
+            }
+            Input::Committed { height } => self.on_committed(height),
+            Input::TimerFired(timer) => self.alarm.fired(timer),
+        }
+        self.expire(now, effects);
+        self.make_room(effects);
+        self.ask_all(now, known, effects);
+        self.arm(now, effects);
+    }
+
+    /// Blocks being assembled: id, height, and whether a peer is being asked right now.
+    pub fn pending(&self) -> impl Iterator<Item = (BlockId, u64, bool)> {
+        self.pending
+            .iter()
+            .map(|(id, pending)| (*id, pending.height, pending.outstanding.is_some()))
+    }
+
+    /// Memory held for blocks being assembled, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.pending
+            .values()
+            .fold(0, |sum, pending| sum.saturating_add(pending.bytes()))
+    }
+
+    fn on_peer_ready(&mut self, peer: P) {
+        if self.peers.len() < MAX_PEERS && self.peers.insert(peer) {
+            for pending in self.pending.values_mut() {
+                pending.rests_until = Duration::ZERO;
+            }
+        }
+    }
+
+    fn on_peer_gone(&mut self, peer: P) {
+        self.peers.remove(&peer);
+        for pending in self.pending.values_mut() {
+            pending.forget_peer(peer);
+        }
+    }
+
+    fn on_proposed(
+        &mut self,
+        peer: P,
+        proposed: ProposedBlock,
+        known: Known<'_>,
+        effects: &mut Vec<Effect<P>>,
+    ) {
+        let ProposedBlock {
+            proposal,
+            header,
+            previous_commit,
+            content,
+            attempt: _,
+        } = proposed;
+        let (id, height, round) = (header.id(), header.header().height, proposal.proposal.round);
+        if !self.is_near(height) || self.done.contains_key(&id) {
+            return;
+        }
+        if let Some(pending) = self.pending.get_mut(&id) {
+            pending.named_by(round, Some(peer));
+        } else if self.rivals(height, round) >= MAX_PER_ROUND {
+            return;
+        }
+        match content {
+            Content::Full(transactions) => {
+                let slots = transactions
+                    .into_iter()
+                    .map(|transaction| slot(transaction, known))
+                    .collect();
+                let block = AssembledBlock {
+                    header,
+                    previous_commit,
+                    slots,
+                };
+                self.finish(id, round, block, None, None, effects);
+            }
+            Content::Leaves(leaves) => {
+                let pending = self
+                    .pending
+                    .entry(id)
+                    .or_insert_with(|| Pending::new(height, round, Some(peer)));
+                if pending.parts.is_none() {
+                    let mut parts = Parts::new(header, previous_commit, leaves);
+                    parts.look_up(known);
+                    pending.learn_parts(parts);
+                    self.settle(id, None, effects);
+                }
+            }
+        }
+    }
+
+    /// Blocks that were proposed for a height and round and that no quorum has named.
+    fn rivals(&self, height: u64, round: u32) -> usize {
+        let pending = self.pending.values().filter(|other| !other.wanted);
+        let pending = pending
+            .filter(|other| (other.height, other.round) == (height, round))
+            .count();
+        let done = self
+            .done
+            .values()
+            .filter(|other| **other == (height, round))
+            .count();
+        pending.saturating_add(done)
+    }
+
+    fn on_wanted(&mut self, id: BlockId, height: u64, round: u32, peer: Option<P>) {
+        if !self.is_near(height) {
+            return;
+        }
+        // Wanted after it was assembled: the host lost the body or needs its proof.
+        self.done.remove(&id);
+        let pending = self
+            .pending
+            .entry(id)
+            .or_insert_with(|| Pending::new(height, round, peer));
+        pending.wanted = true;
+        pending.named_by(round, peer);
+    }
+
+    fn on_transactions(
+        &mut self,
+        peer: P,
+        request: RequestId,
+        transactions: Vec<SignedTransaction>,
+        effects: &mut Vec<Effect<P>>,
+    ) {
+        let Some((id, ..)) = self.answered(peer, request, Kind::Transactions) else {
+            return;
+        };
+        let Some(pending) = self.pending.get_mut(&id) else {
+            return;
+        };
+        let Some(parts) = &mut pending.parts else { return };
+        match parts.fill(transactions) {
+            Ok(Filled::Cut) => pending.retry(peer),
+            Ok(Filled::Complete | Filled::Partly) => {}
+            Err(offence) => effects.push(Effect::Penalize { peer, offence }),
+        }
+        self.settle(id, Some(peer), effects);
+    }
+
+    fn on_block(
+        &mut self,
+        peer: P,
+        request: RequestId,
+        answer: Option<BlockAnswer>,
+        known: Known<'_>,
+        effects: &mut Vec<Effect<P>>,
+    ) {
+        let Some((asked, height, round)) = self.answered(peer, request, Kind::Block) else {
+            return;
+        };
+        let Some(BlockAnswer { block, proof }) = answer else {
+            return;
+        };
+        let given = block.id();
+        if given != asked {
+            effects.push(Effect::Penalize {
+                peer,
+                offence: Offence::OtherBlock { asked, given },
+            });
+            return;
+        }
+        if block.header().height != height {
+            let reason = format!(
+                "block {given} has height {}, it was named for {height}",
+                block.header().height
+            );
+            return self.refuse(given, reason, effects);
+        }
+        let proof = match proof {
+            Some(proof) if proof.names() != (height, given) => {
+                effects.push(Effect::Penalize {
+                    peer,
+                    offence: Offence::ForeignProof { block_id: given },
+                });
+                None
+            }
+            proof => proof,
+        };
+        let (header, previous_commit) = (block.sealed_header().clone(), block.previous_commit().clone());
+        let slots = block
+            .transactions()
+            .iter()
+            .map(|transaction| slot(transaction.clone(), known))
+            .collect();
+        let assembled = AssembledBlock {
+            header,
+            previous_commit,
+            slots,
+        };
+        self.finish(given, round, assembled, Some(peer), proof, effects);
+    }
+
+    fn on_request_failed(
+        &mut self,
+        peer: P,
+        request: RequestId,
+        failure: RequestFailure,
+        effects: &mut Vec<Effect<P>>,
+    ) {
+        let mut ended = self
+            .pending
+            .values_mut()
+            .filter_map(|pending| pending.answered(peer, request));
+        if ended.next().is_none() {
+            return;
+        }
+        // Busy and unreachable peers are no offenders; the next one is asked.
+        if let RequestFailure::Malformed(reason) = failure {
+            effects.push(Effect::Penalize {
+                peer,
+                offence: Offence::Malformed(reason),
+            });
+        }
+    }
+
+    fn on_committed(&mut self, height: u64) {
+        self.committed = self.committed.max(height);
+        self.pending.retain(|_, pending| pending.height > height);
+        self.done.retain(|_, (done, _)| *done > height);
+    }
+
+    fn is_near(&self, height: u64) -> bool {
+        height > self.committed && height <= self.committed.saturating_add(MAX_AHEAD)
+    }
+
+    /// The block, height and round that an answer is for, if it was asked for.
+    fn answered(&mut self, peer: P, request: RequestId, kind: Kind) -> Option<(BlockId, u64, u32)> {
+        self.pending.iter_mut().find_map(|(id, pending)| {
+            pending
+                .outstanding
+                .filter(|outstanding| outstanding.kind == kind)?;
+            pending
+                .answered(peer, request)
+                .map(|_| (*id, pending.height, pending.round))
+        })
+    }
+
+    /// Ends a block that is complete or impossible; leaves others as they are.
+    fn settle(&mut self, id: BlockId, peer: Option<P>, effects: &mut Vec<Effect<P>>) -> bool {
+        let Some(parts) = self
+            .pending
+            .get_mut(&id)
+            .and_then(|pending| pending.parts.as_mut())
+        else {
+            return false;
+        };
+        if parts.is_too_large() {
+            self.refuse(id, too_large(id), effects);
+            return true;
+        }
+        if !parts.is_complete() {
+            return false;
+        }
+        if let Some(Pending {
+            round,
+            parts: Some(parts),
+            ..
+        }) = self.pending.remove(&id)
+        {
+            self.finish(id, round, parts.finish(), peer, None, effects);
+        }
+        true
+    }
+
+    fn finish(
+        &mut self,
+        id: BlockId,
+        round: u32,
+        block: AssembledBlock,
+        peer: Option<P>,
+        proof: Option<Proof>,
+        effects: &mut Vec<Effect<P>>,
+    ) {
+        self.pending.remove(&id);
+        self.remember(id, block.header().height, round);
+        effects.push(Effect::Assembled {
+            block: Box::new(block),
+            peer,
+            proof,
+        });
+    }
+
+    fn refuse(&mut self, id: BlockId, reason: String, effects: &mut Vec<Effect<P>>) {
+        if let Some(pending) = self.pending.remove(&id) {
+            self.remember(id, pending.height, pending.round);
+        }
+        effects.push(Effect::Refused { block_id: id, reason });
+    }
+
+    fn remember(&mut self, id: BlockId, height: u64, round: u32) {
+        self.done.insert(id, (height, round));
+        if self.done.len() > MAX_PENDING.saturating_mul(2) {
+            let lowest = self.done.iter().min_by_key(|(_, at)| **at).map(|(id, _)| *id);
+            lowest.and_then(|lowest| self.done.remove(&lowest));
+        }
+    }
+
+    fn expire(&mut self, now: Duration, effects: &mut Vec<Effect<P>>) {
+        for (id, pending) in &mut self.pending {
+            if let Some(late) = pending
+                .outstanding
+                .take_if(|outstanding| outstanding.deadline <= now)
+            {
+                let offence = Offence::TimedOut { block_id: *id };
+                effects.push(Effect::Penalize {
+                    peer: late.peer,
+                    offence,
+                });
+            }
+        }
+    }
+
+    /// Takes the next step for every block that waits for nobody.
+    fn ask_all(&mut self, now: Duration, known: Known<'_>, effects: &mut Vec<Effect<P>>) {
+        let idle = |(id, pending): (&BlockId, &Pending<P>)| {
+            (pending.outstanding.is_none() && pending.rests_until <= now).then_some(*id)
+        };
+        let idle: Vec<BlockId> = self.pending.iter().filter_map(idle).collect();
+        for id in idle {
+            if let Some(parts) = self
+                .pending
+                .get_mut(&id)
+                .and_then(|pending| pending.parts.as_mut())
+            {
+                // The pool may have received what was missing.
+                parts.look_up(known);
+            }
+            if !self.settle(id, None, effects) {
+                self.ask(now, id, effects);
+            }
+        }
+    }
+
+    fn ask(&mut self, now: Duration, id: BlockId, effects: &mut Vec<Effect<P>>) {
+        let Some(pending) = self.pending.get_mut(&id) else {
+            return;
+        };
+        let (peer, kind) = match pending.next_step(now, &self.peers, self.last_asked) {
+            Step::Ask(peer, kind) => (peer, kind),
+            Step::Rest(_) => return,
+            Step::GiveUp => {
+                self.pending.remove(&id);
+                return effects.push(Effect::Abandoned { block_id: id });
+            }
+        };
+        self.next_request = self.next_request.wrapping_add(1);
+        let request = RequestId(self.next_request);
+        let timeout = match kind {
+            Kind::Transactions => TRANSACTIONS_TIMEOUT,
+            Kind::Block => BLOCK_TIMEOUT,
+        };
+        pending.outstanding = Some(Outstanding {
+            peer,
+            request,
+            kind,
+            deadline: now.saturating_add(timeout),
+        });
+        self.last_asked = Some(peer);
+        effects.push(match (kind, &pending.parts) {
+            (Kind::Transactions, Some(parts)) => Effect::RequestTransactions {
+                peer,
+                request,
+                block_id: id,
+                leaves: parts.missing_leaves(),
+            },
+            _ => Effect::RequestBlock {
+                peer,
+                request,
+                block_id: id,
+            },
+        });
+    }
+
+    fn make_room(&mut self, effects: &mut Vec<Effect<P>>) {
+        while self.pending.len() > MAX_PENDING || self.bytes() > MAX_PENDING_BYTES {
+            let least = self
+                .pending
+                .iter()
+                .min_by_key(|(id, pending)| (pending.importance(), **id));
+            let Some(id) = least.map(|(id, _)| *id) else {
+                return;
+            };
+            self.pending.remove(&id);
+            effects.push(Effect::Abandoned { block_id: id });
+        }
+    }
+
+    fn arm(&mut self, now: Duration, effects: &mut Vec<Effect<P>>) {
+        let deadline = |pending: &Pending<P>| match pending.outstanding {
+            Some(outstanding) => outstanding.deadline,
+            None => pending.rests_until,
+        };
+        let deadline = self.pending.values().map(deadline).min();
+        if let Some((timer, after)) = self.alarm.arm(now, deadline) {
+            effects.push(Effect::StartTimer { timer, after });
+        }
+    }
+}
+
+fn slot(transaction: SignedTransaction, known: Known<'_>) -> Slot {
+    let leaf = transaction.leaf();
+    match known(&leaf).filter(|verified| verified.leaf() == leaf) {
+        Some(verified) => Slot::Known(verified),
+        None => Slot::Fetched(transaction),
+    }
+}
