@@ -1,0 +1,62 @@
+//! The edge: which messages are worth the check of their signatures.
+//!
+//! Runs on the loop before a message goes to a worker; costs look-ups only. Nothing is believed here:
+//! a message that is admitted may still be forged, so nothing is remembered of it either.
+
+/// What to do with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admit {
+    /// Check its signatures ([`crate::verify()`]) and hand it over.
+    Verify,
+    /// Do no more with it. Not the sender's fault, except perhaps for repetition: gossip *ignores* it.
+    Drop(DropReason),
+}
+
+/// Why a message is not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DropReason {
+    /// It is about a height that is decided here. The sender is behind; our status tells it.
+    Old,
+    /// It is about a height beyond the next few. We are behind: ask the sender for its status.
+    TooFarAhead,
+    /// It is more than ten rounds ahead, further than votes are counted. Round certificates lead there.
+    RoundTooFarAhead,
+    /// It is known already, or something newer of the same validator is.
+    Duplicate,
+    /// A round's proposer signed more proposals than the two that prove its fault.
+    TooManyProposals,
+    /// The engine has halted.
+    Halted,
+}
+
+/// How many messages were dropped, by reason. For metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drops {
+    /// See [`DropReason::Old`].
+    pub old: u64,
+    /// See [`DropReason::TooFarAhead`].
+    pub too_far_ahead: u64,
+    /// See [`DropReason::RoundTooFarAhead`].
+    pub round_too_far_ahead: u64,
+    /// See [`DropReason::Duplicate`].
+    pub duplicate: u64,
+    /// See [`DropReason::TooManyProposals`].
+    pub too_many_proposals: u64,
+    /// See [`DropReason::Halted`].
+    pub halted: u64,
+}
+
+impl Drops {
+    /// Counts one.
+    pub fn count(&mut self, reason: DropReason) {
+        let counter = match reason {
+            DropReason::Old => &mut self.old,
+            DropReason::TooFarAhead => &mut self.too_far_ahead,
+            DropReason::RoundTooFarAhead => &mut self.round_too_far_ahead,
+            DropReason::Duplicate => &mut self.duplicate,
+            DropReason::TooManyProposals => &mut self.too_many_proposals,
+            DropReason::Halted => &mut self.halted,
+        };
+        *counter = counter.saturating_add(1);
+    }
+}

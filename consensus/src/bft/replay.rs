@@ -1,0 +1,71 @@
+//! Restart in the middle of a height.
+//!
+//! Replay is the ordinary input path: `StartHeight`, then every record of the log as if it came again,
+//! between `index_wal_entries` and `reset_entries_index`. The core derives our messages anew and takes
+//! their signatures from the index; they are published again (with attempt numbers: peers may not have
+//! them). What a crash cut off is derived, signed and appended. Without the index the core would sign
+//! afresh; without a complete log it would derive something else.
+
+use std::collections::BTreeSet;
+
+use aureon_types::Address;
+use bytes::Bytes;
+
+use super::{
+    Bft,
+    convert::{record_in, timeout_in},
+    timers::Timer,
+};
+use crate::{Effect, LogRecord, Now, SignMark};
+
+/// What `signer` signed, from the log, with the bytes that were signed.
+pub(super) fn own(log: &[LogRecord], signer: &Address) -> Vec<(SignMark, Bytes)> {
+    let own = log.iter().filter_map(|record| {
+        let content = match record {
+            LogRecord::Vote(vote) => vote.vote.encode(),
+            LogRecord::Proposal(proposal) => proposal.proposal.encode(),
+            _ => return None,
+        };
+        Some((record.signed_by(signer)?, content))
+    });
+    own.collect()
+}
+
+impl Bft {
+    pub(super) fn replay(&mut self, now: Now, log: Vec<LogRecord>, effects: &mut Vec<Effect>) {
+        self.port.replaying = Some(log.iter().map(LogRecord::encode).collect::<BTreeSet<_>>());
+        self.begin_height(now, &log, effects);
+        let inputs: Vec<_> = log.iter().map(record_in).collect();
+        self.core.index_wal_entries(&inputs);
+        for (record, input) in log.iter().zip(inputs) {
+            match record {
+                LogRecord::Value(value) => {
+                    self.blocks.known.insert(value.block_id);
+                }
+                LogRecord::Proposal(proposal) => {
+                    let known = self.blocks.per_round.entry(proposal.proposal.round).or_default();
+                    known.insert(proposal.proposal.block_id);
+                }
+                LogRecord::Timeout { step, round } => {
+                    self.port.timers.stop(Timer::Step(timeout_in(*step, *round)));
+                }
+                LogRecord::Vote(_) | LogRecord::Polka(_) => {}
+            }
+            self.drive(input, effects);
+        }
+        self.core.reset_entries_index();
+        self.port.replaying = None;
+        self.execute_again(&log, effects);
+    }
+
+    /// A proposal whose execution the crash cut short is executed again.
+    fn execute_again(&mut self, log: &[LogRecord], effects: &mut Vec<Effect>) {
+        for record in log {
+            if let LogRecord::Proposal(signed) = record
+                && self.is_running(signed.proposal.height)
+            {
+                self.execute(signed, effects);
+            }
+        }
+    }
+}

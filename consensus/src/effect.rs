@@ -1,0 +1,137 @@
+//! What an engine asks for. Effects are performed in the order in which they were pushed.
+
+use std::time::Duration;
+
+use aureon_types::{Address, BlockId, CommitCertificate, SignedProposal, SignedVote};
+
+use crate::{LogRecord, Message, SignMark, TimerId};
+
+/// A message for all peers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutgoingMessage {
+    /// Votes and certificates go to the consensus topic; a proposal goes to the blocks topic, together
+    /// with its body, which is durable here.
+    pub message: Message,
+    /// 0 when sent for the first time. Goes into the envelope, so that gossip does not take a repeated
+    /// message for a duplicate.
+    pub attempt: u16,
+}
+
+/// Proof that a validator contradicted itself: two different signed messages for one height, round and
+/// step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// Two votes of one kind.
+    Votes(Box<(SignedVote, SignedVote)>),
+    /// Two proposals.
+    Proposals(Box<(SignedProposal, SignedProposal)>),
+}
+
+impl Evidence {
+    /// Who contradicted itself.
+    pub fn offender(&self) -> Address {
+        match self {
+            Self::Votes(pair) => pair.0.validator,
+            Self::Proposals(pair) => pair.0.proposer,
+        }
+    }
+}
+
+/// A request. Imperative: it is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The write-ahead log forgets every record and begins the log of `height`. In one queue with
+    /// [`Effect::SyncThenPublish`]; needs no sync of its own.
+    StartLog {
+        /// The height whose records follow.
+        height: u64,
+    },
+    /// Append `records`, set the sign-mark, make both durable, and only then send `messages`. Strictly
+    /// in the order in which these effects came: what is sent depends on every record before it.
+    SyncThenPublish {
+        /// In order.
+        records: Vec<LogRecord>,
+        /// The new sign-mark, if it rose. Never lower than an earlier one.
+        sign_mark: Option<SignMark>,
+        /// In order.
+        messages: Vec<OutgoingMessage>,
+    },
+    /// Answer [`crate::Input::TimerFired`] after this time.
+    StartTimer {
+        /// To be given back.
+        id: TimerId,
+        /// From now, by the monotonic clock.
+        after: Duration,
+    },
+    /// Build a block on the head, execute it, make its body durable, answer [`crate::Input::Built`].
+    /// The answer is worthless once `within` is over.
+    Build {
+        /// Of the block.
+        height: u64,
+        /// In which it will be proposed.
+        round: u32,
+        /// The propose timeout of the round.
+        within: Duration,
+    },
+    /// Get the body of a proposed block, check and execute it; if it is valid, make it durable; answer
+    /// [`crate::Input::Executed`].
+    Execute {
+        /// Of the proposal.
+        height: u64,
+        /// Of the proposal.
+        round: u32,
+        /// Who signed the proposal; the builder only where `valid_round` is `None`.
+        proposer: Address,
+        /// The block.
+        block_id: BlockId,
+        /// The round in which the block had a polka, if the proposal names one.
+        valid_round: Option<u32>,
+    },
+    /// Peers vote for a block whose proposal is not here: ask for the block by id (a peer answers with
+    /// the signed proposal, which comes back as a message). May come again while it is missing.
+    Fetch {
+        /// Voted on.
+        height: u64,
+        /// Voted in.
+        round: u32,
+        /// The block.
+        block_id: BlockId,
+    },
+    /// The block is decided: make it the head, then say [`crate::Input::Committed`]. Its body is here
+    /// and was executed.
+    Commit {
+        /// Proves the decision.
+        certificate: CommitCertificate,
+        /// Contradictions seen so far at this height.
+        evidence: Vec<Evidence>,
+    },
+    /// The engine leaves a height for the next. What came after the decision is complete now.
+    HeightClosed {
+        /// The height that is left.
+        height: u64,
+        /// All precommits for the decided block, those of the certificate included; empty if the block
+        /// was imported. For judging who was absent.
+        precommits: Vec<SignedVote>,
+        /// Contradictions seen since the decision.
+        evidence: Vec<Evidence>,
+    },
+    /// A new round began. For logs and metrics.
+    RoundStarted {
+        /// Its height.
+        height: u64,
+        /// Its number, from 0.
+        round: u32,
+        /// Who is to propose.
+        proposer: Address,
+    },
+    /// From now on this node does not sign. It goes on following the chain.
+    SigningStopped {
+        /// Why, and what to do, for a person.
+        reason: String,
+    },
+    /// The core refused an input, which should be impossible. The node follows by range sync only.
+    Halted {
+        /// Why, for a person.
+        reason: String,
+    },
+}

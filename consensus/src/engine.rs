@@ -1,0 +1,66 @@
+//! The one face of all engines.
+
+use aureon_types::{Address, ValidatorSet};
+
+use crate::{
+    Admit, Config, ConsensusStatus, Effect, Head, Input, LogRecord, Message, Now, SignMark, bft::Bft,
+};
+
+/// A consensus engine. Every node of a network runs the one that the genesis selects.
+pub enum Engine {
+    /// Tendermint: proof of authority.
+    Bft(Box<Bft>),
+}
+
+impl Engine {
+    /// Starts after `head`, the last committed block.
+    ///
+    /// `log`: the records of height `head + 1` in order, empty if there are none. `sign_mark`: the
+    /// highest place at which this key ever signed, as read from disk; `None` if it is missing or
+    /// damaged (for a key that was never used, [`SignMark::INITIAL`] is written beside the key).
+    pub fn start(
+        now: Now,
+        config: Config,
+        head: Head,
+        log: Vec<LogRecord>,
+        sign_mark: Option<SignMark>,
+        effects: &mut Vec<Effect>,
+    ) -> Self {
+        Self::Bft(Box::new(Bft::start(now, config, head, log, sign_mark, effects)))
+    }
+
+    /// The transition. Never waits; takes microseconds per signature that it makes.
+    pub fn handle(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
+        match self {
+            Self::Bft(bft) => bft.handle(now, input, effects),
+        }
+    }
+
+    /// Whether `message` is worth verifying. Counts what is not.
+    pub fn admit(&mut self, message: &Message) -> Admit {
+        match self {
+            Self::Bft(bft) => bft.admit(message),
+        }
+    }
+
+    /// The validators that decide `height`; cheap to clone, for a worker.
+    pub fn validators(&self, height: u64) -> &ValidatorSet {
+        match self {
+            Self::Bft(bft) => bft.validators(height),
+        }
+    }
+
+    /// Who proposes in `round` of `height`.
+    pub fn proposer(&self, height: u64, round: u32) -> Option<Address> {
+        match self {
+            Self::Bft(bft) => bft.proposer(height, round),
+        }
+    }
+
+    /// What it is doing. Costs a walk over the validators: for requests, not for every event.
+    pub fn status(&self) -> ConsensusStatus {
+        match self {
+            Self::Bft(bft) => bft.status(),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Who may build a block, which head counts, what is final: Aureon's consensus engines, pure.
+//!
+//! [`Engine`] is selected from the genesis when a node starts, and the rest of the node does not know
+//! which one it is. It is a state machine without I/O: `handle(now, Input, &mut Vec<Effect>)`. Time is
+//! an argument ([`Now`]), waiting is an [`Effect::StartTimer`] that comes back as
+//! [`Input::TimerFired`], and everything that touches disk, network or execution leaves as an effect.
+//!
+//! *The one engine so far* is [`bft`]: Tendermint (Buchman, Kwon, Milosevic 2018, "The latest gossip on
+//! BFT consensus") on Malachite's core, with the rules of proof of authority: equal power, proposers in
+//! turn.
+//!
+//! *The way of a message*: bytes -> [`Message::decode`] -> [`Engine::admit`] (cheap, on the loop) ->
+//! [`verify`] (every signature, on a worker) -> [`Input::Message`].
+//!
+//! *Architecture invariant*: nothing here reads a clock, draws a random number, waits, or iterates in
+//! an order that differs between machines. Nothing that a peer sends can make a buffer grow without
+//! bound. Nothing is signed that contradicts what this key signed before, in this life of the process
+//! or in an earlier one (see [`SignMark`]).
+
+pub mod admit;
+pub mod bft;
+mod config;
+mod effect;
+mod engine;
+mod input;
+pub mod log;
+pub mod message;
+mod schedule;
+mod sign_mark;
+pub mod status;
+mod verify;
+
+pub use admit::{Admit, DropReason, Drops};
+pub use config::{Config, ConfigError, Head};
+pub use effect::{Effect, Evidence, OutgoingMessage};
+pub use engine::Engine;
+pub use input::{Input, Now, TimerId};
+pub use log::{LogRecord, LoggedValue, StepTimeout};
+pub use message::{Message, PolkaCertificate, RoundCertificate, RoundCertificateKind, RoundSignature};
+pub use schedule::Schedule;
+pub use sign_mark::{SignMark, SignMarkError, SignStep};
+pub use status::{ConsensusStatus, Signing, Step, ValidatorVotes};
+pub use verify::{Fault, VerifiedMessage, verify};
