@@ -92,3 +92,6 @@ pub fn supply_difference<R: StateReader>(reader: &R, changes: &StateChanges) -> 
         Ok(sum.saturating_add(balance(*after)).saturating_sub(balance(reader.account(address)?)))
     })
 }
+
+#[cfg(test)]
+mod tests;

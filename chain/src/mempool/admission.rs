@@ -140,6 +140,7 @@ impl Mempool {
         let replaced = queue.get(nonce);
         if let Some(current) = replaced.map(Entry::price) {
             let needed = self.config.replacement_price(current);
+            // Equal only at the highest price there is, where nothing can be dearer.
             if given < needed || given == current {
                 return Err(Rejection::ReplacementUnderpriced { nonce, current, needed, given });
             }

@@ -64,7 +64,7 @@ pub enum Rejection {
     NonceTooLow {
         /// The transaction's.
         nonce: u64,
-        /// The account's.
+        /// The sender's first nonce that is neither included nor here.
         next: u64,
     },
     /// Beyond what is parked.
