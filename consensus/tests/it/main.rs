@@ -1,0 +1,14 @@
+//! Whole engines: driven by hand, and in a simulated network.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on should say where"
+)]
+
+mod by_hand;
+mod network;
+mod replay;
+mod scenarios;
+mod support;
