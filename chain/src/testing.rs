@@ -26,9 +26,18 @@ pub struct MemoryState {
 
 impl MemoryState {
     pub fn with(balances: impl IntoIterator<Item = (Address, u64)>) -> Self {
-        let account = |balance| Account { balance: Amount(balance), ..Account::default() };
-        let accounts = balances.into_iter().map(|(address, balance)| (address, account(balance))).collect();
-        Self { accounts, broken: None }
+        let account = |balance| Account {
+            balance: Amount(balance),
+            ..Account::default()
+        };
+        let accounts = balances
+            .into_iter()
+            .map(|(address, balance)| (address, account(balance)))
+            .collect();
+        Self {
+            accounts,
+            broken: None,
+        }
     }
 
     pub fn get(&self, address: &Address) -> Account {
@@ -36,7 +45,10 @@ impl MemoryState {
     }
 
     pub fn supply(&self) -> u128 {
-        self.accounts.values().map(|account| u128::from(account.balance.0)).sum()
+        self.accounts
+            .values()
+            .map(|account| u128::from(account.balance.0))
+            .sum()
     }
 }
 
@@ -87,7 +99,10 @@ pub fn transfer(sender: u8, nonce: u64) -> Transaction {
         gas_limit: TRANSFER_GAS,
         gas_price: 1,
         last_valid_height: None,
-        action: Action::Transfer { recipient: Address([0xee; 20]), amount: Amount(5) },
+        action: Action::Transfer {
+            recipient: Address([0xee; 20]),
+            amount: Amount(5),
+        },
     }
 }
 
@@ -96,7 +111,12 @@ pub fn sign(sender: u8, transaction: &Transaction) -> VerifiedTransaction {
 }
 
 pub fn validators(seeds: std::ops::RangeInclusive<u8>) -> ValidatorSet {
-    ValidatorSet::new(seeds.map(|seed| Validator::new(key(seed).public_key(), 1)).collect()).unwrap()
+    ValidatorSet::new(
+        seeds
+            .map(|seed| Validator::new(key(seed).public_key(), 1))
+            .collect(),
+    )
+    .unwrap()
 }
 
 /// Rules of a network with four authorities, keys 1 to 4.
@@ -107,6 +127,10 @@ pub fn rules() -> HeightRules {
         gas_limit: 100 * TRANSFER_GAS,
         min_gas_price: 1,
         target: None,
-        validators: Some(HeightValidators { previous: set.clone(), next_hash: set.hash(), current: set }),
+        validators: Some(HeightValidators {
+            previous: set.clone(),
+            next_hash: set.hash(),
+            current: set,
+        }),
     }
 }

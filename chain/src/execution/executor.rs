@@ -107,9 +107,18 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
 
     fn check(&mut self, signed: &VerifiedTransaction) -> Result<Chargeable, ExecutionError> {
         let transaction = signed.transaction();
-        let BlockContext { height, gas_limit, min_gas_price, .. } = self.context;
+        let BlockContext {
+            height,
+            gas_limit,
+            min_gas_price,
+            ..
+        } = self.context;
         if let Some(last_valid_height) = transaction.last_valid_height.filter(|last| *last < height) {
-            return Err(Inapplicable::Expired { last_valid_height, height }.into());
+            return Err(Inapplicable::Expired {
+                last_valid_height,
+                height,
+            }
+            .into());
         }
         if transaction.gas_price < min_gas_price {
             let (given, minimum) = (transaction.gas_price, min_gas_price);
@@ -117,7 +126,11 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
         }
         let left = gas_limit.saturating_sub(self.gas_used);
         if transaction.gas_limit > left {
-            return Err(Inapplicable::NoRoom { gas_limit: transaction.gas_limit, left }.into());
+            return Err(Inapplicable::NoRoom {
+                gas_limit: transaction.gas_limit,
+                left,
+            }
+            .into());
         }
         let max_fee = transaction.max_fee().ok_or(Inapplicable::FeeOverflow {
             gas_limit: transaction.gas_limit,
@@ -131,9 +144,16 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
             return Err(Inapplicable::SenderHasCode(address).into());
         }
         if account.balance < max_fee {
-            return Err(Inapplicable::CannotPayFee { max_fee, balance: account.balance }.into());
+            return Err(Inapplicable::CannotPayFee {
+                max_fee,
+                balance: account.balance,
+            }
+            .into());
         }
-        Ok(Chargeable { sender, price: transaction.gas_price })
+        Ok(Chargeable {
+            sender,
+            price: transaction.gas_price,
+        })
     }
 
     /// Takes the fee and the nonce, then does what the transaction says; if that fails, only the
@@ -154,14 +174,22 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
         self.overlay.set(charged.sender, paid);
         let checkpoint = self.overlay.checkpoint();
         let failure = if out_of_gas {
-            Some(Failure::OutOfGas { gas_limit: transaction.gas_limit, required })
+            Some(Failure::OutOfGas {
+                gas_limit: transaction.gas_limit,
+                required,
+            })
         } else {
             self.act(&transaction.action, charged.sender)?
         };
         if failure.is_some() {
             self.overlay.revert(checkpoint);
         }
-        Ok(Receipt { transaction_id: signed.id(), gas_used, fee, failure })
+        Ok(Receipt {
+            transaction_id: signed.id(),
+            gas_used,
+            fee,
+            failure,
+        })
     }
 
     fn act(&mut self, action: &Action, sender: Slot) -> Result<Option<Failure>, StateError> {
@@ -179,7 +207,10 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
     ) -> Result<Option<Failure>, StateError> {
         let account = *self.overlay.get(sender);
         let Some(balance) = account.balance.checked_sub(amount) else {
-            return Ok(Some(Failure::InsufficientBalance { available: account.balance, required: amount }));
+            return Ok(Some(Failure::InsufficientBalance {
+                available: account.balance,
+                required: amount,
+            }));
         };
         self.overlay.set(sender, Account { balance, ..account });
         self.credit(recipient, amount)?;
@@ -189,11 +220,14 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
     fn credit(&mut self, address: &Address, amount: Amount) -> Result<(), StateError> {
         let slot = self.overlay.slot(address)?;
         let account = *self.overlay.get(slot);
-        let balance = account.balance.checked_add(amount).ok_or(StateError::BalanceOverflow {
-            address: *address,
-            balance: account.balance.0,
-            credit: amount.0,
-        })?;
+        let balance = account
+            .balance
+            .checked_add(amount)
+            .ok_or(StateError::BalanceOverflow {
+                address: *address,
+                balance: account.balance.0,
+                credit: amount.0,
+            })?;
         self.overlay.set(slot, Account { balance, ..account });
         Ok(())
     }
@@ -209,7 +243,12 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
             return Err(StateError::SupplyChanged { difference });
         }
         let changes = self.overlay.into_changes();
-        Ok(Outcome { receipts: self.receipts, gas_used: self.gas_used, fees: self.fees, changes })
+        Ok(Outcome {
+            receipts: self.receipts,
+            gas_used: self.gas_used,
+            fees: self.fees,
+            changes,
+        })
     }
 }
 
@@ -228,6 +267,11 @@ impl Outcome {
         let encoded_receipts: Vec<Bytes> = self.receipts.iter().map(Receipt::encode).collect();
         let receipts_root = merkle::root(encoded_receipts.iter().map(|receipt| Receipt::leaf(receipt)));
         let view = view.apply(height, &self.changes)?;
-        Ok(Conclusion { outcome: self, encoded_receipts, receipts_root, view })
+        Ok(Conclusion {
+            outcome: self,
+            encoded_receipts,
+            receipts_root,
+            view,
+        })
     }
 }

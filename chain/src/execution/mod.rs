@@ -47,7 +47,9 @@ pub enum StateError {
     #[error("the state could not be read: {0}")]
     Unreadable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// More base units in one account than 64 bits count. The supply bound makes it impossible.
-    #[error("account {address} would hold {balance} + {credit} base units, more than can exist: the state is damaged")]
+    #[error(
+        "account {address} would hold {balance} + {credit} base units, more than can exist: the state is damaged"
+    )]
     BalanceOverflow {
         /// The account.
         address: Address,
@@ -57,7 +59,9 @@ pub enum StateError {
         credit: u64,
     },
     /// Base units appeared or vanished.
-    #[error("the block changes the supply by {difference} base units: a fault of this software, not of the block")]
+    #[error(
+        "the block changes the supply by {difference} base units: a fault of this software, not of the block"
+    )]
     SupplyChanged {
         /// After minus before.
         difference: i128,
@@ -89,7 +93,9 @@ impl StateError {
 pub fn supply_difference<R: StateReader>(reader: &R, changes: &StateChanges) -> Result<i128, StateError> {
     changes.accounts.iter().try_fold(0_i128, |sum, (address, after)| {
         let balance = |account: Option<Account>| i128::from(account.unwrap_or_default().balance.0);
-        Ok(sum.saturating_add(balance(*after)).saturating_sub(balance(reader.account(address)?)))
+        Ok(sum
+            .saturating_add(balance(*after))
+            .saturating_sub(balance(reader.account(address)?)))
     })
 }
 

@@ -35,7 +35,12 @@ pub struct Checkpoint(usize);
 impl<'a, R: StateReader> Overlay<'a, R> {
     /// Nothing changed yet.
     pub fn new(reader: &'a R) -> Self {
-        Self { reader, index: HashMap::new(), entries: Vec::new(), journal: Vec::new() }
+        Self {
+            reader,
+            index: HashMap::new(),
+            entries: Vec::new(),
+            journal: Vec::new(),
+        }
     }
 
     /// The account's slot; reads the account if this is its first use in the block.
@@ -45,7 +50,11 @@ impl<'a, R: StateReader> Overlay<'a, R> {
         }
         let before = self.reader.account(address)?;
         let position = self.entries.len();
-        self.entries.push(Entry { address: *address, before, now: before.unwrap_or_default() });
+        self.entries.push(Entry {
+            address: *address,
+            before,
+            now: before.unwrap_or_default(),
+        });
         self.index.insert(*address, position);
         Ok(Slot(position))
     }
@@ -63,7 +72,8 @@ impl<'a, R: StateReader> Overlay<'a, R> {
     /// Replaces the account.
     pub fn set(&mut self, slot: Slot, account: Account) {
         let entry = &mut self.entries[slot.0];
-        self.journal.push((slot.0, std::mem::replace(&mut entry.now, account)));
+        self.journal
+            .push((slot.0, std::mem::replace(&mut entry.now, account)));
     }
 
     /// A point to return to, within the transaction.
@@ -87,7 +97,8 @@ impl<'a, R: StateReader> Overlay<'a, R> {
     pub fn supply_difference(&self) -> i128 {
         self.entries.iter().fold(0, |sum: i128, entry| {
             let before = i128::from(entry.before.unwrap_or_default().balance.0);
-            sum.saturating_add(i128::from(entry.now.balance.0)).saturating_sub(before)
+            sum.saturating_add(i128::from(entry.now.balance.0))
+                .saturating_sub(before)
         })
     }
 
@@ -96,7 +107,13 @@ impl<'a, R: StateReader> Overlay<'a, R> {
         let mut accounts: Vec<_> = self
             .entries
             .into_iter()
-            .map(|entry| (entry.address, entry.before, (!entry.now.is_empty()).then_some(entry.now)))
+            .map(|entry| {
+                (
+                    entry.address,
+                    entry.before,
+                    (!entry.now.is_empty()).then_some(entry.now),
+                )
+            })
             .filter(|(_, before, after)| before != after)
             .map(|(address, _, after)| (address, after))
             .collect();
@@ -113,7 +130,10 @@ mod tests {
     use crate::testing::MemoryState;
 
     fn account(balance: u64) -> Account {
-        Account { balance: Amount(balance), ..Account::default() }
+        Account {
+            balance: Amount(balance),
+            ..Account::default()
+        }
     }
 
     #[test]
@@ -133,13 +153,20 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_a_change_and_what_is_empty_is_deleted() {
-        let state = MemoryState::with([(Address([3; 20]), 10), (Address([1; 20]), 5), (Address([2; 20]), 5)]);
+        let state = MemoryState::with([
+            (Address([3; 20]), 10),
+            (Address([1; 20]), 5),
+            (Address([2; 20]), 5),
+        ]);
         let mut overlay = Overlay::new(&state);
         for (byte, balance) in [(3, 0), (2, 5), (1, 6), (4, 0)] {
             let slot = overlay.slot(&Address([byte; 20])).unwrap();
             overlay.set(slot, account(balance));
         }
         let changes = overlay.into_changes();
-        assert_eq!(changes.accounts, [(Address([1; 20]), Some(account(6))), (Address([3; 20]), None)]);
+        assert_eq!(
+            changes.accounts,
+            [(Address([1; 20]), Some(account(6))), (Address([3; 20]), None)]
+        );
     }
 }

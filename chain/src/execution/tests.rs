@@ -13,25 +13,42 @@ const PROPOSER: Address = Address([0xaa; 20]);
 const RECIPIENT: Address = Address([0xee; 20]);
 
 fn context() -> BlockContext {
-    BlockContext { height: 7, proposer: PROPOSER, gas_limit: 10 * TRANSFER_GAS, min_gas_price: 2 }
+    BlockContext {
+        height: 7,
+        proposer: PROPOSER,
+        gas_limit: 10 * TRANSFER_GAS,
+        min_gas_price: 2,
+    }
 }
 
 /// At the minimum price of the context.
 fn payment(nonce: u64, amount: u64) -> Transaction {
-    let action = Action::Transfer { recipient: RECIPIENT, amount: Amount(amount) };
-    Transaction { gas_price: 2, action, ..transfer(1, nonce) }
+    let action = Action::Transfer {
+        recipient: RECIPIENT,
+        amount: Amount(amount),
+    };
+    Transaction {
+        gas_price: 2,
+        action,
+        ..transfer(1, nonce)
+    }
 }
 
 const FEE: u64 = 2 * TRANSFER_GAS;
 
 /// Executes and applies; the receipts and the state after.
-fn run(state: &MemoryState, transactions: &[Transaction]) -> (Vec<Result<Option<Failure>, Inapplicable>>, MemoryState) {
+fn run(
+    state: &MemoryState,
+    transactions: &[Transaction],
+) -> (Vec<Result<Option<Failure>, Inapplicable>>, MemoryState) {
     let mut executor = BlockExecutor::new(state, context());
-    let results = transactions.iter().map(|transaction| match executor.execute(&sign(1, transaction)) {
-        Ok(receipt) => Ok(receipt.failure),
-        Err(ExecutionError::Inapplicable(reason)) => Err(reason),
-        Err(ExecutionError::State(error)) => panic!("{error}"),
-    });
+    let results = transactions
+        .iter()
+        .map(|transaction| match executor.execute(&sign(1, transaction)) {
+            Ok(receipt) => Ok(receipt.failure),
+            Err(ExecutionError::Inapplicable(reason)) => Err(reason),
+            Err(ExecutionError::State(error)) => panic!("{error}"),
+        });
     let results = results.collect();
     let outcome = executor.finish().unwrap();
     (results, state.apply(7, &outcome.changes).unwrap())
@@ -46,7 +63,10 @@ fn a_transfer_moves_the_amount_and_pays_the_proposer() {
     let state = MemoryState::with([(sender(), FEE + 10)]);
     let (results, after) = run(&state, &[payment(0, 4)]);
     assert_eq!(results, [Ok(None)]);
-    assert_eq!((after.get(&sender()).nonce, after.get(&sender()).balance), (1, Amount(6)));
+    assert_eq!(
+        (after.get(&sender()).nonce, after.get(&sender()).balance),
+        (1, Amount(6))
+    );
     assert_eq!(after.get(&RECIPIENT).balance, Amount(4));
     assert_eq!(after.get(&PROPOSER).balance, Amount(FEE));
 }
@@ -57,19 +77,34 @@ fn what_fails_pays_its_fee_and_nothing_else() {
         (
             "amount above what the fee leaves",
             payment(0, 11),
-            Failure::InsufficientBalance { available: Amount(10), required: Amount(11) },
+            Failure::InsufficientBalance {
+                available: Amount(10),
+                required: Amount(11),
+            },
             FEE,
         ),
         (
             "too little gas",
-            Transaction { gas_limit: 20_999, ..payment(0, 4) },
-            Failure::OutOfGas { gas_limit: 20_999, required: TRANSFER_GAS },
+            Transaction {
+                gas_limit: 20_999,
+                ..payment(0, 4)
+            },
+            Failure::OutOfGas {
+                gas_limit: 20_999,
+                required: TRANSFER_GAS,
+            },
             2 * 20_999,
         ),
         (
             "no gas at all",
-            Transaction { gas_limit: 0, ..payment(0, 4) },
-            Failure::OutOfGas { gas_limit: 0, required: TRANSFER_GAS },
+            Transaction {
+                gas_limit: 0,
+                ..payment(0, 4)
+            },
+            Failure::OutOfGas {
+                gas_limit: 0,
+                required: TRANSFER_GAS,
+            },
             0,
         ),
     ];
@@ -87,9 +122,18 @@ fn what_fails_pays_its_fee_and_nothing_else() {
 #[test]
 fn a_transfer_to_oneself_costs_the_fee_exactly() {
     for (amount, left) in [(0, 10), (10, 10), (11, 10)] {
-        let action = Action::Transfer { recipient: sender(), amount: Amount(amount) };
+        let action = Action::Transfer {
+            recipient: sender(),
+            amount: Amount(amount),
+        };
         let state = MemoryState::with([(sender(), FEE + 10)]);
-        let (results, after) = run(&state, &[Transaction { action, ..payment(0, 0) }]);
+        let (results, after) = run(
+            &state,
+            &[Transaction {
+                action,
+                ..payment(0, 0)
+            }],
+        );
         assert_eq!(results[0].unwrap().is_none(), amount <= 10);
         assert_eq!(after.get(&sender()).balance, Amount(left));
     }
@@ -97,15 +141,31 @@ fn a_transfer_to_oneself_costs_the_fee_exactly() {
 
 #[test]
 fn a_proposer_who_sends_is_paid_only_when_the_block_ends() {
-    let action = Action::Transfer { recipient: RECIPIENT, amount: Amount(1) };
-    let sending = |nonce| Transaction { action: action.clone(), ..payment(nonce, 0) };
+    let action = Action::Transfer {
+        recipient: RECIPIENT,
+        amount: Amount(1),
+    };
+    let sending = |nonce| Transaction {
+        action: action.clone(),
+        ..payment(nonce, 0)
+    };
     let state = MemoryState::with([(sender(), FEE + 1)]);
-    let mut executor = BlockExecutor::new(&state, BlockContext { proposer: sender(), ..context() });
+    let mut executor = BlockExecutor::new(
+        &state,
+        BlockContext {
+            proposer: sender(),
+            ..context()
+        },
+    );
     executor.execute(&sign(1, &sending(0))).unwrap();
     let error = executor.execute(&sign(1, &sending(1))).unwrap_err();
     assert_eq!(
         error.to_string(),
-        Inapplicable::CannotPayFee { max_fee: Amount(FEE), balance: Amount(0) }.to_string()
+        Inapplicable::CannotPayFee {
+            max_fee: Amount(FEE),
+            balance: Amount(0)
+        }
+        .to_string()
     );
     let after = state.apply(7, &executor.finish().unwrap().changes).unwrap();
     assert_eq!(after.get(&sender()).balance, Amount(FEE));
@@ -113,30 +173,93 @@ fn a_proposer_who_sends_is_paid_only_when_the_block_ends() {
 
 #[test]
 fn what_cannot_be_charged_changes_nothing() {
-    let rich = Account { nonce: 3, balance: Amount(10 * FEE), ..Account::default() };
-    let contract = Account { code_hash: Hash(keccak256(b"code")), ..rich };
-    let poor = Account { balance: Amount(FEE - 1), ..rich };
-    let worn = Account { nonce: u64::MAX, ..rich };
+    let rich = Account {
+        nonce: 3,
+        balance: Amount(10 * FEE),
+        ..Account::default()
+    };
+    let contract = Account {
+        code_hash: Hash(keccak256(b"code")),
+        ..rich
+    };
+    let poor = Account {
+        balance: Amount(FEE - 1),
+        ..rich
+    };
+    let worn = Account {
+        nonce: u64::MAX,
+        ..rich
+    };
     let valid = payment(3, 1);
-    let huge = Transaction { gas_price: u64::MAX, ..valid.clone() };
+    let huge = Transaction {
+        gas_price: u64::MAX,
+        ..valid.clone()
+    };
     let cases = [
-        (rich, payment(2, 1), Inapplicable::NonceTooLow { given: 2, expected: 3 }),
-        (rich, payment(4, 1), Inapplicable::NonceTooHigh { given: 4, expected: 3 }),
+        (
+            rich,
+            payment(2, 1),
+            Inapplicable::NonceTooLow {
+                given: 2,
+                expected: 3,
+            },
+        ),
+        (
+            rich,
+            payment(4, 1),
+            Inapplicable::NonceTooHigh {
+                given: 4,
+                expected: 3,
+            },
+        ),
         (worn, payment(u64::MAX, 1), Inapplicable::NonceExhausted(u64::MAX)),
         (contract, valid.clone(), Inapplicable::SenderHasCode(sender())),
         (
             rich,
-            Transaction { last_valid_height: Some(6), ..valid.clone() },
-            Inapplicable::Expired { last_valid_height: 6, height: 7 },
+            Transaction {
+                last_valid_height: Some(6),
+                ..valid.clone()
+            },
+            Inapplicable::Expired {
+                last_valid_height: 6,
+                height: 7,
+            },
         ),
-        (rich, Transaction { gas_price: 1, ..valid.clone() }, Inapplicable::Underpriced { given: 1, minimum: 2 }),
         (
             rich,
-            Transaction { gas_limit: 10 * TRANSFER_GAS + 1, ..valid.clone() },
-            Inapplicable::NoRoom { gas_limit: 10 * TRANSFER_GAS + 1, left: 10 * TRANSFER_GAS },
+            Transaction {
+                gas_price: 1,
+                ..valid.clone()
+            },
+            Inapplicable::Underpriced { given: 1, minimum: 2 },
         ),
-        (rich, huge, Inapplicable::FeeOverflow { gas_limit: TRANSFER_GAS, gas_price: u64::MAX }),
-        (poor, valid.clone(), Inapplicable::CannotPayFee { max_fee: Amount(FEE), balance: Amount(FEE - 1) }),
+        (
+            rich,
+            Transaction {
+                gas_limit: 10 * TRANSFER_GAS + 1,
+                ..valid.clone()
+            },
+            Inapplicable::NoRoom {
+                gas_limit: 10 * TRANSFER_GAS + 1,
+                left: 10 * TRANSFER_GAS,
+            },
+        ),
+        (
+            rich,
+            huge,
+            Inapplicable::FeeOverflow {
+                gas_limit: TRANSFER_GAS,
+                gas_price: u64::MAX,
+            },
+        ),
+        (
+            poor,
+            valid.clone(),
+            Inapplicable::CannotPayFee {
+                max_fee: Amount(FEE),
+                balance: Amount(FEE - 1),
+            },
+        ),
     ];
     for (account, transaction, reason) in cases {
         let mut state = MemoryState::default();
@@ -145,9 +268,19 @@ fn what_cannot_be_charged_changes_nothing() {
         assert_eq!(results, [Err(reason)]);
         assert_eq!(after, state, "{reason}");
     }
-    let state = MemoryState { accounts: [(sender(), rich)].into(), broken: None };
-    let last = Transaction { last_valid_height: Some(7), ..valid };
-    assert_eq!(run(&state, &[last]).0, [Ok(None)], "the last valid height is valid");
+    let state = MemoryState {
+        accounts: [(sender(), rich)].into(),
+        broken: None,
+    };
+    let last = Transaction {
+        last_valid_height: Some(7),
+        ..valid
+    };
+    assert_eq!(
+        run(&state, &[last]).0,
+        [Ok(None)],
+        "the last valid height is valid"
+    );
 }
 
 #[test]
@@ -155,18 +288,30 @@ fn the_block_is_full_when_its_gas_is_used() {
     let state = MemoryState::with([(sender(), 100 * FEE)]);
     let all: Vec<Transaction> = (0..11).map(|nonce| payment(nonce, 1)).collect();
     let (results, after) = run(&state, &all);
-    assert_eq!(results[10], Err(Inapplicable::NoRoom { gas_limit: TRANSFER_GAS, left: 0 }));
+    assert_eq!(
+        results[10],
+        Err(Inapplicable::NoRoom {
+            gas_limit: TRANSFER_GAS,
+            left: 0
+        })
+    );
     assert_eq!(after.get(&RECIPIENT).balance, Amount(10));
 }
 
 #[test]
 fn a_broken_disk_is_nobodys_fault_but_ours() {
     for broken in [sender(), RECIPIENT, PROPOSER] {
-        let state = MemoryState { broken: Some(broken), ..MemoryState::with([(sender(), 10 * FEE)]) };
+        let state = MemoryState {
+            broken: Some(broken),
+            ..MemoryState::with([(sender(), 10 * FEE)])
+        };
         let mut executor = BlockExecutor::new(&state, context());
         let result = executor.execute(&sign(1, &payment(0, 1))).map(drop);
         let result = result.and_then(|()| executor.finish().map(drop).map_err(ExecutionError::State));
-        assert!(matches!(result, Err(ExecutionError::State(StateError::Unreadable(_)))), "{broken}");
+        assert!(
+            matches!(result, Err(ExecutionError::State(StateError::Unreadable(_)))),
+            "{broken}"
+        );
     }
 }
 
@@ -175,7 +320,13 @@ fn more_than_64_bits_in_one_account_is_a_damaged_state() {
     let state = MemoryState::with([(sender(), FEE + 10), (RECIPIENT, u64::MAX - 3)]);
     let mut executor = BlockExecutor::new(&state, context());
     let error = executor.execute(&sign(1, &payment(0, 4))).unwrap_err();
-    assert!(matches!(error, ExecutionError::State(StateError::BalanceOverflow { credit: 4, .. })), "{error}");
+    assert!(
+        matches!(
+            error,
+            ExecutionError::State(StateError::BalanceOverflow { credit: 4, .. })
+        ),
+        "{error}"
+    );
 }
 
 /// What a random block holds: sender, recipient, amount, price, gas limit, how far the nonce is off.
@@ -184,11 +335,22 @@ type Step = (u8, u8, u64, u64, u64, u64);
 fn step() -> impl Strategy<Value = Step> {
     let gas = prop_oneof![4 => Just(TRANSFER_GAS), 1 => 0..2 * TRANSFER_GAS];
     let amount = prop_oneof![4 => 0..200_000_u64, 1 => Just(MAX_SUPPLY)];
-    (1..5_u8, 1..6_u8, amount, 0..4_u64, gas, prop_oneof![9 => Just(0_u64), 1 => 0..3_u64])
+    (
+        1..5_u8,
+        1..6_u8,
+        amount,
+        0..4_u64,
+        gas,
+        prop_oneof![9 => Just(0_u64), 1 => 0..3_u64],
+    )
 }
 
 fn address(number: u8) -> Address {
-    if number == 5 { PROPOSER } else { key(number).address() }
+    if number == 5 {
+        PROPOSER
+    } else {
+        key(number).address()
+    }
 }
 
 proptest! {
@@ -212,7 +374,7 @@ proptest! {
             };
             let applies = off == 0 && price > 0 && gas + gas_limit <= context.gas_limit
                 && i128::from(gas_limit * price) <= balance;
-            let result = executor.execute(&sign(sender, &transaction)).map(Clone::clone);
+            let result = executor.execute(&sign(sender, &transaction)).cloned();
             prop_assert_eq!(result.is_ok(), applies);
             let Ok(receipt) = result else { continue };
             let used = gas_limit.min(TRANSFER_GAS);

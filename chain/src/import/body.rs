@@ -35,14 +35,22 @@ pub fn verify_body(
     }
     verify_previous_commit(&checked, &block)?;
     let transactions = verify_transactions(&checked, block.transactions(), known)?;
-    Ok(VerifiedBlock { checked, block, transactions })
+    Ok(VerifiedBlock {
+        checked,
+        block,
+        transactions,
+    })
 }
 
 /// That the certificate hashes to what the header names was checked when the block was made, and
 /// that there is one if and only if the height needs it, with the header.
 fn verify_previous_commit(checked: &CheckedHeader, block: &Block) -> Result<(), BlockFault> {
     let (parent, rules) = (&checked.parent, &checked.rules);
-    let Some(validators) = rules.validators.as_ref().filter(|_| rules.needs_commit(block.header().height)) else {
+    let Some(validators) = rules
+        .validators
+        .as_ref()
+        .filter(|_| rules.needs_commit(block.header().height))
+    else {
         return Ok(());
     };
     let certificate =
@@ -55,7 +63,9 @@ fn verify_previous_commit(checked: &CheckedHeader, block: &Block) -> Result<(), 
             height: parent.height,
         });
     }
-    certificate.verify(&validators.previous, &rules.genesis_id).map_err(BlockFault::Commit)
+    certificate
+        .verify(&validators.previous, &rules.genesis_id)
+        .map_err(BlockFault::Commit)
 }
 
 fn verify_transactions(

@@ -33,7 +33,12 @@ impl<V> ExecutedBlock<V> {
         transactions: &[VerifiedTransaction],
         conclusion: Conclusion<V>,
     ) -> Self {
-        let Conclusion { outcome, encoded_receipts, view, .. } = conclusion;
+        let Conclusion {
+            outcome,
+            encoded_receipts,
+            view,
+            ..
+        } = conclusion;
         let senders = sender_states(transactions, &outcome.changes);
         Self {
             block,
@@ -97,13 +102,19 @@ fn sender_states(
     transactions: &[VerifiedTransaction],
     changes: &StateChanges,
 ) -> Vec<(Address, AccountState)> {
-    let mut senders: Vec<Address> = transactions.iter().map(|transaction| transaction.sender()).collect();
+    let mut senders: Vec<Address> = transactions
+        .iter()
+        .map(|transaction| transaction.sender())
+        .collect();
     senders.sort_unstable();
     senders.dedup();
     senders
         .into_iter()
         .filter_map(|sender| {
-            let place = changes.accounts.binary_search_by_key(&sender, |(address, _)| *address).ok()?;
+            let place = changes
+                .accounts
+                .binary_search_by_key(&sender, |(address, _)| *address)
+                .ok()?;
             let (_, account) = changes.accounts.get(place)?;
             Some((sender, AccountState::from(*account)))
         })
@@ -112,8 +123,15 @@ fn sender_states(
 
 /// Executes `verified` on `view`, the state after its parent, and compares gas, receipts and state
 /// with the header.
-pub fn execute<V: StateCommitment>(view: &V, verified: VerifiedBlock) -> Result<ExecutedBlock<V>, ImportError> {
-    let VerifiedBlock { checked, block, transactions } = verified;
+pub fn execute<V: StateCommitment>(
+    view: &V,
+    verified: VerifiedBlock,
+) -> Result<ExecutedBlock<V>, ImportError> {
+    let VerifiedBlock {
+        checked,
+        block,
+        transactions,
+    } = verified;
     let header = block.header();
     check_view(view, &checked.parent)?;
     let context = BlockContext {
@@ -126,9 +144,12 @@ pub fn execute<V: StateCommitment>(view: &V, verified: VerifiedBlock) -> Result<
     for (index, transaction) in transactions.iter().enumerate() {
         executor.execute(transaction).map_err(|error| match error {
             ExecutionError::State(error) => ImportError::State(error),
-            ExecutionError::Inapplicable(reason) => {
-                BlockFault::Transaction { index, id: transaction.id(), reason }.into()
+            ExecutionError::Inapplicable(reason) => BlockFault::Transaction {
+                index,
+                id: transaction.id(),
+                reason,
             }
+            .into(),
         })?;
     }
     let conclusion = executor.finish()?.conclude(view, header.height)?;
@@ -142,7 +163,11 @@ pub(crate) fn check_view<V: StateCommitment>(view: &V, parent: &ParentInfo) -> R
     if given == expected {
         return Ok(());
     }
-    Err(StateError::WrongView { height: parent.height.saturating_add(1), expected, given })
+    Err(StateError::WrongView {
+        height: parent.height.saturating_add(1),
+        expected,
+        given,
+    })
 }
 
 /// In the order in which a difference explains the next one.
@@ -156,7 +181,11 @@ fn compare<V: StateCommitment>(header: &Header, conclusion: &Conclusion<V>) -> R
         return Err(BlockFault::ReceiptsRoot { given, computed });
     }
     let (given, computed) = (header.state_root, conclusion.view.root());
-    if given != computed { Err(BlockFault::StateRoot { given, computed }) } else { Ok(()) }
+    if given != computed {
+        Err(BlockFault::StateRoot { given, computed })
+    } else {
+        Ok(())
+    }
 }
 
 /// The first receipt in which two executions of one block differ.
@@ -175,5 +204,9 @@ pub struct ReceiptDifference {
 pub fn first_difference(one: &[Bytes], other: &[Bytes]) -> Option<ReceiptDifference> {
     (0..one.len().max(other.len()))
         .find(|index| one.get(*index) != other.get(*index))
-        .map(|index| ReceiptDifference { index, one: one.get(index).cloned(), other: other.get(index).cloned() })
+        .map(|index| ReceiptDifference {
+            index,
+            one: one.get(index).cloned(),
+            other: other.get(index).cloned(),
+        })
 }

@@ -109,7 +109,9 @@ pub enum BlockFault {
     #[error("the certificate of the parent is malformed: {0}")]
     MalformedCommit(DecodeError),
     /// The parent's certificate proves something else.
-    #[error("the certificate is for block {given} of height {given_height}, the parent is {parent} of height {height}")]
+    #[error(
+        "the certificate is for block {given} of height {given_height}, the parent is {parent} of height {height}"
+    )]
     CommitForOther {
         /// The certificate's.
         given: BlockId,

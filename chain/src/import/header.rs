@@ -25,13 +25,28 @@ pub struct ParentInfo {
 impl ParentInfo {
     /// Under the first block: the genesis, and the root of the state that holds its balances.
     pub fn genesis(genesis: &Genesis, state_root: Hash) -> Self {
-        Self { height: 0, id: BlockId(genesis.id().0), timestamp_ms: genesis.timestamp_ms, state_root }
+        Self {
+            height: 0,
+            id: BlockId(genesis.id().0),
+            timestamp_ms: genesis.timestamp_ms,
+            state_root,
+        }
     }
 
     /// A block that others can be built on.
     pub fn of(header: &SealedHeader) -> Self {
-        let Header { height, timestamp_ms, state_root, .. } = *header.header();
-        Self { height, id: header.id(), timestamp_ms, state_root }
+        let Header {
+            height,
+            timestamp_ms,
+            state_root,
+            ..
+        } = *header.header();
+        Self {
+            height,
+            id: header.id(),
+            timestamp_ms,
+            state_root,
+        }
     }
 }
 
@@ -105,24 +120,40 @@ pub fn check_header(
     if now_wall_ms.is_some_and(|now| now < until_ms) {
         return Ok(HeaderVerdict::TooFarAhead { until_ms });
     }
-    let checked = CheckedHeader { header: header.clone(), parent: *parent, rules: rules.clone() };
+    let checked = CheckedHeader {
+        header: header.clone(),
+        parent: *parent,
+        rules: rules.clone(),
+    };
     Ok(HeaderVerdict::Checked(Box::new(checked)))
 }
 
 /// Network, height, parent, time.
 fn check_place(header: &Header, parent: &ParentInfo, rules: &HeightRules) -> Result<(), HeaderFault> {
     if header.genesis_id != rules.genesis_id {
-        return Err(HeaderFault::OtherNetwork { given: header.genesis_id, expected: rules.genesis_id });
+        return Err(HeaderFault::OtherNetwork {
+            given: header.genesis_id,
+            expected: rules.genesis_id,
+        });
     }
     let expected = parent.height.saturating_add(1);
     if header.height != expected {
-        return Err(HeaderFault::WrongHeight { given: header.height, expected });
+        return Err(HeaderFault::WrongHeight {
+            given: header.height,
+            expected,
+        });
     }
     if header.parent_id != parent.id {
-        return Err(HeaderFault::WrongParent { given: header.parent_id, expected: parent.id });
+        return Err(HeaderFault::WrongParent {
+            given: header.parent_id,
+            expected: parent.id,
+        });
     }
     if header.timestamp_ms <= parent.timestamp_ms {
-        return Err(HeaderFault::NotLater { given: header.timestamp_ms, parent: parent.timestamp_ms });
+        return Err(HeaderFault::NotLater {
+            given: header.timestamp_ms,
+            parent: parent.timestamp_ms,
+        });
     }
     Ok(())
 }
@@ -130,9 +161,16 @@ fn check_place(header: &Header, parent: &ParentInfo, rules: &HeightRules) -> Res
 fn check_gas(header: &Header, rules: &HeightRules) -> Result<(), HeaderFault> {
     let (used, limit, expected) = (header.gas_used, header.gas_limit, rules.gas_limit);
     if limit != expected {
-        return Err(HeaderFault::GasLimit { given: limit, expected });
+        return Err(HeaderFault::GasLimit {
+            given: limit,
+            expected,
+        });
     }
-    if used > limit { Err(HeaderFault::GasUsedAboveLimit { used, limit }) } else { Ok(()) }
+    if used > limit {
+        Err(HeaderFault::GasUsedAboveLimit { used, limit })
+    } else {
+        Ok(())
+    }
 }
 
 /// What depends on how blocks become final.
@@ -141,9 +179,15 @@ fn check_engine(header: &Header, rules: &HeightRules) -> Result<(), HeaderFault>
     if header.target != rules.target {
         return Err(HeaderFault::Target { height });
     }
-    let expected = rules.validators.as_ref().map_or(Hash::ZERO, |validators| validators.next_hash);
+    let expected = rules
+        .validators
+        .as_ref()
+        .map_or(Hash::ZERO, |validators| validators.next_hash);
     if header.next_validators_hash != expected {
-        return Err(HeaderFault::NextValidators { given: header.next_validators_hash, expected });
+        return Err(HeaderFault::NextValidators {
+            given: header.next_validators_hash,
+            expected,
+        });
     }
     let commit_given = header.previous_commit_hash != Hash::ZERO;
     match (rules.needs_commit(height), commit_given) {
@@ -153,7 +197,10 @@ fn check_engine(header: &Header, rules: &HeightRules) -> Result<(), HeaderFault>
     }
     match &rules.validators {
         Some(validators) if validators.current.get(&header.proposer).is_none() => {
-            Err(HeaderFault::ProposerNotValidator { proposer: header.proposer, height })
+            Err(HeaderFault::ProposerNotValidator {
+                proposer: header.proposer,
+                height,
+            })
         }
         _ => Ok(()),
     }

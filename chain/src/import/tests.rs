@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aureon_types::{
     Address, Block, BlockId, CertificateFault, CommitCertificate, CommitSignature, GenesisId, Hash, Header,
-    Signature, SealedHeader, SignedTransaction, SignedVote, Vote, VoteKind, VerifiedTransaction, merkle,
+    SealedHeader, Signature, SignedTransaction, SignedVote, VerifiedTransaction, Vote, VoteKind, merkle,
     transaction::{TRANSFER_GAS, UnverifiedError},
 };
 use bytes::Bytes;
@@ -24,11 +24,21 @@ fn state() -> MemoryState {
 
 /// The parent of the block under test: a block of height 4.
 fn parent() -> ParentInfo {
-    ParentInfo { height: 4, id: BlockId([4; 32]), timestamp_ms: 9_000, state_root: state().root() }
+    ParentInfo {
+        height: 4,
+        id: BlockId([4; 32]),
+        timestamp_ms: 9_000,
+        state_root: state().root(),
+    }
 }
 
 fn certificate(height: u64, id: BlockId, signers: std::ops::RangeInclusive<u8>) -> CommitCertificate {
-    let vote = Vote { kind: VoteKind::Precommit, height, round: 0, block_id: Some(id) };
+    let vote = Vote {
+        kind: VoteKind::Precommit,
+        height,
+        round: 0,
+        block_id: Some(id),
+    };
     let sign = |seed| CommitSignature {
         validator: key(seed).address(),
         signature: SignedVote::sign(vote, &key(seed), &GENESIS).signature,
@@ -49,7 +59,11 @@ fn params() -> BuildParams {
 }
 
 fn good() -> ExecutedBlock<MemoryState> {
-    let candidates = vec![sign(1, &transfer(1, 0)), sign(1, &transfer(1, 1)), sign(3, &transfer(3, 0))];
+    let candidates = vec![
+        sign(1, &transfer(1, 0)),
+        sign(1, &transfer(1, 1)),
+        sign(3, &transfer(3, 0)),
+    ];
     let Built { executed, .. } = build(&state(), &params(), candidates, &mut || false).unwrap();
     assert_eq!(executed.receipts().len(), 3);
     executed
@@ -94,70 +108,153 @@ fn a_built_block_comes_through_the_door_as_it_was_built() {
     assert_eq!(imported.changes(), built.changes());
     assert_eq!(imported.encoded_receipts(), built.encoded_receipts());
     assert_eq!(imported.senders(), built.senders());
-    assert_eq!(imported.as_parent(), ParentInfo { state_root: imported.view_after().root(), ..built.as_parent() });
+    assert_eq!(
+        imported.as_parent(),
+        ParentInfo {
+            state_root: imported.view_after().root(),
+            ..built.as_parent()
+        }
+    );
     let mut senders = [(key(1).address(), 2), (key(3).address(), 1)];
     senders.sort_unstable();
-    let told: Vec<_> = imported.senders().iter().map(|(address, account)| (*address, account.nonce)).collect();
+    let told: Vec<_> = imported
+        .senders()
+        .iter()
+        .map(|(address, account)| (*address, account.nonce))
+        .collect();
     assert_eq!(told, senders);
 }
 
 #[test]
 fn every_rule_of_the_header() {
     let stranger = key(9).address();
-    let cases: Vec<(HeaderFault, Box<dyn Fn(&mut Header)>)> = vec![
+    type Change = Box<dyn Fn(&mut Header)>;
+    let cases: Vec<(HeaderFault, Change)> = vec![
         (
-            HeaderFault::OtherNetwork { given: GenesisId([1; 32]), expected: GENESIS },
+            HeaderFault::OtherNetwork {
+                given: GenesisId([1; 32]),
+                expected: GENESIS,
+            },
             Box::new(|header| header.genesis_id = GenesisId([1; 32])),
         ),
-        (HeaderFault::WrongHeight { given: 6, expected: 5 }, Box::new(|header| header.height = 6)),
-        (HeaderFault::WrongHeight { given: 4, expected: 5 }, Box::new(|header| header.height = 4)),
         (
-            HeaderFault::WrongParent { given: BlockId([1; 32]), expected: parent().id },
+            HeaderFault::WrongHeight {
+                given: 6,
+                expected: 5,
+            },
+            Box::new(|header| header.height = 6),
+        ),
+        (
+            HeaderFault::WrongHeight {
+                given: 4,
+                expected: 5,
+            },
+            Box::new(|header| header.height = 4),
+        ),
+        (
+            HeaderFault::WrongParent {
+                given: BlockId([1; 32]),
+                expected: parent().id,
+            },
             Box::new(|header| header.parent_id = BlockId([1; 32])),
         ),
-        (HeaderFault::NotLater { given: 9_000, parent: 9_000 }, Box::new(|header| header.timestamp_ms = 9_000)),
         (
-            HeaderFault::GasLimit { given: 1, expected: 100 * TRANSFER_GAS },
+            HeaderFault::NotLater {
+                given: 9_000,
+                parent: 9_000,
+            },
+            Box::new(|header| header.timestamp_ms = 9_000),
+        ),
+        (
+            HeaderFault::GasLimit {
+                given: 1,
+                expected: 100 * TRANSFER_GAS,
+            },
             Box::new(|header| header.gas_limit = 1),
         ),
         (
-            HeaderFault::GasUsedAboveLimit { used: 100 * TRANSFER_GAS + 1, limit: 100 * TRANSFER_GAS },
+            HeaderFault::GasUsedAboveLimit {
+                used: 100 * TRANSFER_GAS + 1,
+                limit: 100 * TRANSFER_GAS,
+            },
             Box::new(|header| header.gas_used = header.gas_limit + 1),
         ),
-        (HeaderFault::Target { height: 5 }, Box::new(|header| header.target = Some([1; 32]))),
         (
-            HeaderFault::ProposerNotValidator { proposer: stranger, height: 5 },
+            HeaderFault::Target { height: 5 },
+            Box::new(|header| header.target = Some([1; 32])),
+        ),
+        (
+            HeaderFault::ProposerNotValidator {
+                proposer: stranger,
+                height: 5,
+            },
             Box::new(move |header| header.proposer = stranger),
         ),
         (
-            HeaderFault::NextValidators { given: Hash::ZERO, expected: validators(1..=4).hash() },
+            HeaderFault::NextValidators {
+                given: Hash::ZERO,
+                expected: validators(1..=4).hash(),
+            },
             Box::new(|header| header.next_validators_hash = Hash::ZERO),
         ),
-        (HeaderFault::MissingCommit { height: 5 }, Box::new(|header| header.previous_commit_hash = Hash::ZERO)),
+        (
+            HeaderFault::MissingCommit { height: 5 },
+            Box::new(|header| header.previous_commit_hash = Hash::ZERO),
+        ),
     ];
     let good = good();
     for (fault, change) in cases {
         let mut header = good.header().clone();
         change(&mut header);
         let sealed = SealedHeader::new(header, Bytes::new());
-        assert_eq!(check_header(&sealed, &parent(), &rules(), Some(NOW)).map(drop), Err(fault));
+        assert_eq!(
+            check_header(&sealed, &parent(), &rules(), Some(NOW)).map(drop),
+            Err(fault)
+        );
     }
 }
 
 #[test]
 fn the_first_block_carries_no_certificate_and_work_never_does() {
-    let genesis = ParentInfo { height: 0, id: BlockId(GENESIS.0), timestamp_ms: 0, state_root: state().root() };
-    let first = BuildParams { parent: genesis, previous_commit: Bytes::new(), ..params() };
+    let genesis = ParentInfo {
+        height: 0,
+        id: BlockId(GENESIS.0),
+        timestamp_ms: 0,
+        state_root: state().root(),
+    };
+    let first = BuildParams {
+        parent: genesis,
+        previous_commit: Bytes::new(),
+        ..params()
+    };
     let built = build(&state(), &first, [], &mut || false).unwrap().executed;
     let header = built.block().sealed_header();
     assert!(check_header(header, &genesis, &rules(), Some(NOW)).is_ok());
-    let claims = Header { previous_commit_hash: Hash([1; 32]), ..header.header().clone() };
+    let claims = Header {
+        previous_commit_hash: Hash([1; 32]),
+        ..header.header().clone()
+    };
     let sealed = SealedHeader::new(claims.clone(), Bytes::new());
     let fault = check_header(&sealed, &genesis, &rules(), Some(NOW)).unwrap_err();
     assert_eq!(fault, HeaderFault::UnexpectedCommit { height: 1 });
-    let work = HeightRules { validators: None, target: Some([7; 32]), ..rules() };
-    let mined = Header { next_validators_hash: Hash::ZERO, target: Some([7; 32]), ..claims };
-    let sealed = SealedHeader::new(Header { height: 5, parent_id: parent().id, ..mined }, vec![0; 8].into());
+    let work = HeightRules {
+        validators: None,
+        target: Some([7; 32]),
+        ..rules()
+    };
+    let mined = Header {
+        next_validators_hash: Hash::ZERO,
+        target: Some([7; 32]),
+        ..claims
+    };
+    let sealed = SealedHeader::new(
+        Header {
+            height: 5,
+            parent_id: parent().id,
+            ..mined
+        },
+        vec![0; 8].into(),
+    );
     let fault = check_header(&sealed, &parent(), &work, Some(NOW)).unwrap_err();
     assert_eq!(fault, HeaderFault::UnexpectedCommit { height: 5 });
 }
@@ -169,7 +266,10 @@ fn a_time_too_far_ahead_waits_and_is_no_fault() {
     let until = NOW - MAX_AHEAD_MS;
     assert!(matches!(verdict(Some(until - 1)), HeaderVerdict::TooFarAhead { until_ms } if until_ms == until));
     assert!(matches!(verdict(Some(until)), HeaderVerdict::Checked(_)));
-    assert!(matches!(verdict(None), HeaderVerdict::Checked(_)), "a decided block is not judged by our clock");
+    assert!(
+        matches!(verdict(None), HeaderVerdict::Checked(_)),
+        "a decided block is not judged by our clock"
+    );
 }
 
 #[test]
@@ -177,7 +277,13 @@ fn another_body_blames_who_sent_it_and_not_the_block() {
     let other = block_with(|header, _, _| header.timestamp_ms += 1);
     let checked = checked(good().block()).unwrap();
     let fault = verify_body(checked, other.clone(), |_| None).unwrap_err();
-    assert_eq!(fault, BlockFault::OtherBlock { given: other.id(), expected: good().id() });
+    assert_eq!(
+        fault,
+        BlockFault::OtherBlock {
+            given: other.id(),
+            expected: good().id()
+        }
+    );
     assert!(!fault.condemns_block());
 }
 
@@ -189,12 +295,26 @@ fn the_parents_certificate_must_prove_the_parent() {
     let malformed = block_with(|_, _, commit| *commit = Bytes::from_static(b"no certificate"));
     assert!(matches!(fault(&malformed), BlockFault::MalformedCommit(_)));
     let two = CertificateFault::TooLittlePower { signed: 2, total: 4 };
-    assert_eq!(fault(&commit(certificate(4, parent, 1..=2))), BlockFault::Commit(two));
+    assert_eq!(
+        fault(&commit(certificate(4, parent, 1..=2))),
+        BlockFault::Commit(two)
+    );
     let unknown = CertificateFault::UnknownValidator(stranger);
-    assert_eq!(fault(&commit(certificate(4, parent, 9..=9))), BlockFault::Commit(unknown));
+    assert_eq!(
+        fault(&commit(certificate(4, parent, 9..=9))),
+        BlockFault::Commit(unknown)
+    );
     for (height, id) in [(3, parent), (4, BlockId([9; 32]))] {
         let fault = fault(&commit(certificate(height, id, 1..=3)));
-        assert_eq!(fault, BlockFault::CommitForOther { given: id, given_height: height, parent, height: 4 });
+        assert_eq!(
+            fault,
+            BlockFault::CommitForOther {
+                given: id,
+                given_height: height,
+                parent,
+                height: 4
+            }
+        );
         assert!(fault.condemns_block());
     }
 }
@@ -206,7 +326,9 @@ fn one_false_signature_is_named_by_its_place() {
         signature.0[0] ^= 1;
         transactions[1] = SignedTransaction::from_parts(transactions[1].payload(), signature).unwrap();
     });
-    let BlockFault::Signature { index: 1, reason } = fault(&block) else { panic!("not by its place") };
+    let BlockFault::Signature { index: 1, reason } = fault(&block) else {
+        panic!("not by its place")
+    };
     assert!(matches!(reason, UnverifiedError::BadSignature { .. }));
 }
 
@@ -217,14 +339,21 @@ fn a_look_up_saves_verification_only_for_the_same_bytes() {
         transactions[0] = SignedTransaction::from_parts(transactions[0].payload(), forged).unwrap();
     });
     let honest = sign(1, &transfer(1, 0));
-    assert_eq!(honest.id(), block.transactions()[0].id(), "the same payload, other signature bytes");
+    assert_eq!(
+        honest.id(),
+        block.transactions()[0].id(),
+        "the same payload, other signature bytes"
+    );
     let lying = |_: &Hash| Some(honest.clone());
     let fault = verify_body(checked(&block).unwrap(), block.clone(), lying).unwrap_err();
     assert!(matches!(fault, BlockFault::Signature { index: 0, .. }), "{fault}");
 
     let good = good();
-    let known: Vec<VerifiedTransaction> =
-        vec![sign(1, &transfer(1, 0)), sign(1, &transfer(1, 1)), sign(3, &transfer(3, 0))];
+    let known: Vec<VerifiedTransaction> = vec![
+        sign(1, &transfer(1, 0)),
+        sign(1, &transfer(1, 1)),
+        sign(3, &transfer(3, 0)),
+    ];
     let mut asked = 0;
     let look_up = |leaf: &Hash| {
         asked += 1;
@@ -239,7 +368,10 @@ fn a_look_up_saves_verification_only_for_the_same_bytes() {
 fn a_transaction_that_does_not_apply_is_named_with_its_reason() {
     let block = block_with(|_, transactions, _| transactions.swap(0, 1));
     let id = block.transactions()[0].id();
-    let reason = Inapplicable::NonceTooHigh { given: 1, expected: 0 };
+    let reason = Inapplicable::NonceTooHigh {
+        given: 1,
+        expected: 0,
+    };
     assert_eq!(fault(&block), BlockFault::Transaction { index: 0, id, reason });
 }
 
@@ -249,19 +381,31 @@ fn every_figure_and_root_is_compared() {
     let computed = good.header().clone();
     assert_eq!(
         fault(&block_with(|header, _, _| header.gas_used += 1)),
-        BlockFault::GasUsed { given: computed.gas_used + 1, computed: computed.gas_used }
+        BlockFault::GasUsed {
+            given: computed.gas_used + 1,
+            computed: computed.gas_used
+        }
     );
     assert_eq!(
         fault(&block_with(|header, _, _| header.receipts_root = Hash([1; 32]))),
-        BlockFault::ReceiptsRoot { given: Hash([1; 32]), computed: computed.receipts_root }
+        BlockFault::ReceiptsRoot {
+            given: Hash([1; 32]),
+            computed: computed.receipts_root
+        }
     );
     assert_eq!(
         fault(&block_with(|header, _, _| header.state_root = Hash([1; 32]))),
-        BlockFault::StateRoot { given: Hash([1; 32]), computed: computed.state_root }
+        BlockFault::StateRoot {
+            given: Hash([1; 32]),
+            computed: computed.state_root
+        }
     );
     // Fees for somebody else: the header is consistent in itself, the state is not.
     let other = key(3).address();
-    assert!(matches!(fault(&block_with(|header, _, _| header.proposer = other)), BlockFault::StateRoot { .. }));
+    assert!(matches!(
+        fault(&block_with(|header, _, _| header.proposer = other)),
+        BlockFault::StateRoot { .. }
+    ));
 }
 
 #[test]
@@ -270,10 +414,19 @@ fn a_wrong_view_or_a_broken_disk_condemns_nobody() {
     let verified = || verify_body(checked(good.block()).unwrap(), good.block().clone(), |_| None).unwrap();
     let elsewhere = MemoryState::with([(Address([1; 20]), 1)]);
     let error = execute(&elsewhere, verified()).unwrap_err();
-    assert!(matches!(error, ImportError::State(StateError::WrongView { height: 5, .. })), "{error}");
-    let broken = MemoryState { broken: Some(key(3).address()), ..state() };
+    assert!(
+        matches!(error, ImportError::State(StateError::WrongView { height: 5, .. })),
+        "{error}"
+    );
+    let broken = MemoryState {
+        broken: Some(key(3).address()),
+        ..state()
+    };
     let error = execute(&broken, verified()).unwrap_err();
-    assert!(matches!(error, ImportError::State(StateError::Unreadable(_))), "{error}");
+    assert!(
+        matches!(error, ImportError::State(StateError::Unreadable(_))),
+        "{error}"
+    );
 }
 
 #[test]
@@ -281,7 +434,10 @@ fn the_first_differing_receipt_is_named() {
     let list = |texts: &[&'static str]| texts.iter().map(|text| Bytes::from(*text)).collect::<Vec<_>>();
     assert_eq!(first_difference(&list(&["a", "b"]), &list(&["a", "b"])), None);
     let difference = first_difference(&list(&["a", "b", "c"]), &list(&["a", "x", "y"])).unwrap();
-    assert_eq!((difference.index, difference.one, difference.other), (1, Some("b".into()), Some("x".into())));
+    assert_eq!(
+        (difference.index, difference.one, difference.other),
+        (1, Some("b".into()), Some("x".into()))
+    );
     let shorter = first_difference(&list(&["a"]), &list(&["a", "x"])).unwrap();
     assert_eq!((shorter.index, shorter.one), (1, None));
 }

@@ -18,7 +18,11 @@ pub struct AccountState {
 impl From<Option<Account>> for AccountState {
     fn from(account: Option<Account>) -> Self {
         let account = account.unwrap_or_default();
-        Self { nonce: account.nonce, balance: account.balance, has_code: account.has_code() }
+        Self {
+            nonce: account.nonce,
+            balance: account.balance,
+            has_code: account.has_code(),
+        }
     }
 }
 
@@ -38,6 +42,11 @@ pub struct NonceInfo {
 impl NonceInfo {
     /// Of a sender with nothing in the pool.
     pub(super) fn empty(nonce: u64) -> Self {
-        Self { next_on_chain: nonce, next_expected: nonce, parked: Vec::new(), missing: Vec::new() }
+        Self {
+            next_on_chain: nonce,
+            next_expected: nonce,
+            parked: Vec::new(),
+            missing: Vec::new(),
+        }
     }
 }

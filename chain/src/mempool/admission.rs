@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use aureon_types::{Amount, SignedTransaction, TransactionId, VerifiedTransaction, transaction::TRANSFER_GAS};
+use aureon_types::{
+    Amount, SignedTransaction, TransactionId, VerifiedTransaction, transaction::TRANSFER_GAS,
+};
 
 use super::{
     AccountState, DropReason, Dropped, Mempool, Rejection, announce,
@@ -63,13 +65,21 @@ impl Mempool {
             return Err(Rejection::AlreadyKnown(signed.id()));
         }
         if transaction.network != config.network {
-            return Err(Rejection::WrongNetwork { given: transaction.network, expected: config.network });
+            return Err(Rejection::WrongNetwork {
+                given: transaction.network,
+                expected: config.network,
+            });
         }
         if transaction.gas_limit < TRANSFER_GAS {
-            return Err(Rejection::GasLimitTooLow { given: transaction.gas_limit });
+            return Err(Rejection::GasLimitTooLow {
+                given: transaction.gas_limit,
+            });
         }
         if transaction.gas_limit > config.max_gas {
-            return Err(Rejection::GasLimitTooHigh { given: transaction.gas_limit, maximum: config.max_gas });
+            return Err(Rejection::GasLimitTooHigh {
+                given: transaction.gas_limit,
+                maximum: config.max_gas,
+            });
         }
         if transaction.gas_price < config.min_gas_price {
             let (given, minimum) = (transaction.gas_price, config.min_gas_price);
@@ -77,9 +87,10 @@ impl Mempool {
         }
         let next_height = self.height.saturating_add(1);
         match transaction.last_valid_height {
-            Some(last_valid_height) if last_valid_height < next_height => {
-                Err(Rejection::Expired { last_valid_height, next_height })
-            }
+            Some(last_valid_height) if last_valid_height < next_height => Err(Rejection::Expired {
+                last_valid_height,
+                next_height,
+            }),
             _ => highest_cost(signed).map(drop),
         }
     }
@@ -100,7 +111,10 @@ impl Mempool {
             None => self.assess(&transaction, &fresh, account)?,
         };
         let victims = self.room_for(&Newcomer {
-            place: Place { sender: transaction.sender(), nonce: transaction.transaction().nonce },
+            place: Place {
+                sender: transaction.sender(),
+                nonce: transaction.transaction().nonce,
+            },
             price: transaction.transaction().gas_price,
             size: transaction.size(),
             waits_for: assessment.waits_for,
@@ -117,7 +131,11 @@ impl Mempool {
         let placement = waits_for.map_or(Placement::Ready, |waits_for| Placement::Parked { waits_for });
         let entry = self.new_entry(now, transaction, origin, &assessment);
         let replaced = self.enter(entry, account);
-        Ok(Admitted { placement, replaced, evicted })
+        Ok(Admitted {
+            placement,
+            replaced,
+            evicted,
+        })
     }
 
     fn assess(
@@ -142,16 +160,34 @@ impl Mempool {
             let needed = self.config.replacement_price(current);
             // Equal only at the highest price there is, where nothing can be dearer.
             if given < needed || given == current {
-                return Err(Rejection::ReplacementUnderpriced { nonce, current, needed, given });
+                return Err(Rejection::ReplacementUnderpriced {
+                    nonce,
+                    current,
+                    needed,
+                    given,
+                });
             }
         }
         let cost = highest_cost(signed)?;
-        let queued = queue.cost().saturating_sub(replaced.map_or(0, |entry| entry.cost));
+        let queued = queue
+            .cost()
+            .saturating_sub(replaced.map_or(0, |entry| entry.cost));
         check_balance(queue, account, queued, cost)?;
-        let tail = if replaced.is_none() { self.own_tail(queue, nonce)? } else { None };
-        let freed = replaced.or(tail).map_or((0, 0), |entry| (1, entry.transaction.size()));
+        let tail = if replaced.is_none() {
+            self.own_tail(queue, nonce)?
+        } else {
+            None
+        };
+        let freed = replaced
+            .or(tail)
+            .map_or((0, 0), |entry| (1, entry.transaction.size()));
         let waits_for = (nonce > next).then_some(next);
-        Ok(Assessment { cost, waits_for, own_tail: tail.map(Entry::place), frees: freed })
+        Ok(Assessment {
+            cost,
+            waits_for,
+            own_tail: tail.map(Entry::place),
+            frees: freed,
+        })
     }
 
     /// Which transaction of a full queue goes for a newcomer: the last one, if it is not the newcomer.
@@ -201,17 +237,24 @@ impl Mempool {
 
 fn highest_cost(signed: &SignedTransaction) -> Result<u64, Rejection> {
     let transaction = signed.transaction();
-    transaction.max_cost().map(|cost| cost.0).ok_or(Rejection::CostOverflow {
-        gas_limit: transaction.gas_limit,
-        gas_price: transaction.gas_price,
-        amount: transaction.action.amount(),
-    })
+    transaction
+        .max_cost()
+        .map(|cost| cost.0)
+        .ok_or(Rejection::CostOverflow {
+            gas_limit: transaction.gas_limit,
+            gas_price: transaction.gas_price,
+            amount: transaction.action.amount(),
+        })
 }
 
 fn check_balance(queue: &Queue, account: &AccountState, queued: u64, cost: u64) -> Result<(), Rejection> {
     let balance = queue.balance_with(account);
     match queued.checked_add(cost) {
         Some(total) if total <= balance.0 => Ok(()),
-        _ => Err(Rejection::InsufficientBalance { balance, queued: Amount(queued), cost: Amount(cost) }),
+        _ => Err(Rejection::InsufficientBalance {
+            balance,
+            queued: Amount(queued),
+            cost: Amount(cost),
+        }),
     }
 }

@@ -39,7 +39,9 @@ impl Mempool {
             .take(at_most)
             .map(|(_, place)| *place)
             .collect();
-        due.into_iter().filter_map(|place| self.announce(now, place)).collect()
+        due.into_iter()
+            .filter_map(|place| self.announce(now, place))
+            .collect()
     }
 
     fn announce(&mut self, now: Duration, place: Place) -> Option<Announcement> {
@@ -54,11 +56,17 @@ impl Mempool {
     /// The user submitted a transaction that is here already: it becomes local if it was not, and is
     /// announced again within two seconds. `false`: it is not here.
     pub fn announce_again(&mut self, now: Duration, id: &TransactionId) -> bool {
-        let Some(transaction) = self.by_id.get(id) else { return false };
+        let Some(transaction) = self.by_id.get(id) else {
+            return false;
+        };
         let (sender, nonce) = (transaction.sender(), transaction.transaction().nonce);
-        let Some(queue) = self.senders.get_mut(&sender) else { return false };
-        let (when, attempt) =
-            queue.get(nonce).and_then(|entry| entry.announcement).unwrap_or((Duration::MAX, 0));
+        let Some(queue) = self.senders.get_mut(&sender) else {
+            return false;
+        };
+        let (when, attempt) = queue
+            .get(nonce)
+            .and_then(|entry| entry.announcement)
+            .unwrap_or((Duration::MAX, 0));
         let when = when.min(now.saturating_add(HURRY_DELAY));
         queue.set_announcement(nonce, (when, attempt), &mut self.index);
         true

@@ -34,7 +34,11 @@ pub struct Config {
 impl Config {
     /// The default bounds with the network's rules.
     pub fn new(genesis: &Genesis) -> Self {
-        Self::with_rules(genesis.id().network_hint(), genesis.min_gas_price, genesis.gas_limit)
+        Self::with_rules(
+            genesis.id().network_hint(),
+            genesis.min_gas_price,
+            genesis.gas_limit,
+        )
     }
 
     pub(super) fn with_rules(network: u64, min_gas_price: u64, max_gas: u64) -> Self {
@@ -54,7 +58,10 @@ impl Config {
 
     /// The lowest price that replaces a transaction of `price`: at least 1 more.
     pub(super) fn replacement_price(&self, price: u64) -> u64 {
-        let more = u128::from(price).saturating_mul(u128::from(self.replacement_percent)).div_ceil(100).max(1);
+        let more = u128::from(price)
+            .saturating_mul(u128::from(self.replacement_percent))
+            .div_ceil(100)
+            .max(1);
         price.saturating_add(u64::try_from(more).unwrap_or(u64::MAX))
     }
 }

@@ -11,8 +11,12 @@ impl Mempool {
     pub fn expire(&mut self, now: Duration, at_most: usize) -> Vec<Dropped> {
         let mut dropped = Vec::new();
         while dropped.len() < at_most {
-            let Some((place, reason)) = self.first_expired(now) else { break };
-            let Some(entry) = self.remove(now, place) else { break };
+            let Some((place, reason)) = self.first_expired(now) else {
+                break;
+            };
+            let Some(entry) = self.remove(now, place) else {
+                break;
+            };
             dropped.push(Dropped::new(&entry, reason));
         }
         dropped

@@ -30,7 +30,11 @@ pub(super) struct PickKey {
 
 impl PickKey {
     pub fn new(price: u64, arrival: u64, place: Place) -> Self {
-        Self { price: Reverse(price), arrival, place }
+        Self {
+            price: Reverse(price),
+            arrival,
+            place,
+        }
     }
 
     pub fn arrival(&self) -> u64 {
@@ -48,7 +52,11 @@ pub(super) struct TailKey {
 
 impl TailKey {
     pub fn new(price: u64, arrival: u64, sender: Address) -> Self {
-        Self { price, arrival: Reverse(arrival), sender }
+        Self {
+            price,
+            arrival: Reverse(arrival),
+            sender,
+        }
     }
 }
 
@@ -125,7 +133,8 @@ impl Index {
         if let Some((when, _)) = entry.announcement.replace(announcement) {
             self.announcements.remove(&(when, entry.arrival));
         }
-        self.announcements.insert((announcement.0, entry.arrival), entry.place());
+        self.announcements
+            .insert((announcement.0, entry.arrival), entry.place());
     }
 
     /// A queue's ends were `before` and are `after`.
@@ -141,6 +150,10 @@ impl Index {
     }
 
     fn tails(&mut self, parked: bool) -> &mut BTreeSet<TailKey> {
-        if parked { &mut self.parked_tails } else { &mut self.ready_tails }
+        if parked {
+            &mut self.parked_tails
+        } else {
+            &mut self.ready_tails
+        }
     }
 }

@@ -119,7 +119,9 @@ impl Mempool {
     /// Which nonces `sender` has waiting here, and which are missing. `account` is the sender's
     /// account as last read; the pool's own knowledge goes before it.
     pub fn next_nonce(&self, sender: &Address, account: AccountState) -> NonceInfo {
-        self.senders.get(sender).map_or_else(|| NonceInfo::empty(account.nonce), Queue::nonces)
+        self.senders
+            .get(sender)
+            .map_or_else(|| NonceInfo::empty(account.nonce), Queue::nonces)
     }
 
     /// Enters `entry` in everything that is by transaction; its queue is the caller's.

@@ -51,7 +51,11 @@ impl Mempool {
     fn resume(&self, picker: Picker) -> Ready<'_> {
         let from = picker.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
         let heads = self.index.heads.range((from, Bound::Unbounded)).peekable();
-        Ready { pool: self, heads, picker }
+        Ready {
+            pool: self,
+            heads,
+            picker,
+        }
     }
 }
 
@@ -77,12 +81,21 @@ impl Iterator for Ready<'_> {
         loop {
             let key = self.next_key()?;
             // What was dropped since the successor was noted is passed over.
-            let Some(queue) = self.pool.senders.get(&key.place.sender) else { continue };
-            let Some(entry) = queue.get_ready(key.place.nonce) else { continue };
+            let Some(queue) = self.pool.senders.get(&key.place.sender) else {
+                continue;
+            };
+            let Some(entry) = queue.get_ready(key.place.nonce) else {
+                continue;
+            };
             if entry.arrival != key.arrival() {
                 continue;
             }
-            if let Some(successor) = key.place.nonce.checked_add(1).and_then(|nonce| queue.get_ready(nonce)) {
+            if let Some(successor) = key
+                .place
+                .nonce
+                .checked_add(1)
+                .and_then(|nonce| queue.get_ready(nonce))
+            {
                 self.picker.successors.push(Reverse(successor.pick_key()));
             }
             return Some(entry.transaction.clone());

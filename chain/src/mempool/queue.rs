@@ -34,7 +34,10 @@ impl Entry {
     }
 
     pub fn place(&self) -> Place {
-        Place { sender: self.transaction.sender(), nonce: self.nonce() }
+        Place {
+            sender: self.transaction.sender(),
+            nonce: self.nonce(),
+        }
     }
 
     pub fn pick_key(&self) -> PickKey {
@@ -60,7 +63,12 @@ pub(super) struct Queue {
 
 impl Queue {
     pub fn new(account: AccountState) -> Self {
-        Self { account, entries: BTreeMap::new(), next: account.nonce, cost: 0 }
+        Self {
+            account,
+            entries: BTreeMap::new(),
+            next: account.nonce,
+            cost: 0,
+        }
     }
 
     pub fn account(&self) -> AccountState {
@@ -89,7 +97,9 @@ impl Queue {
 
     /// The ready transaction with this nonce.
     pub fn get_ready(&self, nonce: u64) -> Option<&Entry> {
-        self.entries.get(&nonce).filter(|entry| entry.parked_since.is_none())
+        self.entries
+            .get(&nonce)
+            .filter(|entry| entry.parked_since.is_none())
     }
 
     pub fn last(&self) -> Option<&Entry> {
@@ -105,13 +115,20 @@ impl Queue {
     pub fn ends(&self) -> Ends {
         let last = self.last();
         let tail = last.map(|entry| (entry.parked_since.is_some(), entry.tail_key()));
-        Ends { head: self.get_ready(self.account.nonce).map(Entry::pick_key), tail }
+        Ends {
+            head: self.get_ready(self.account.nonce).map(Entry::pick_key),
+            tail,
+        }
     }
 
     /// The balance, given what a caller read while this queue was waiting. Blocks are told through
     /// [`Self::set_account`]; beside them only a balance that rose since then is news.
     pub fn balance_with(&self, read: &AccountState) -> Amount {
-        if read.nonce == self.account.nonce { self.account.balance.max(read.balance) } else { self.account.balance }
+        if read.nonce == self.account.nonce {
+            self.account.balance.max(read.balance)
+        } else {
+            self.account.balance
+        }
     }
 
     /// Takes over the balance of [`Self::balance_with`].
@@ -124,7 +141,9 @@ impl Queue {
         let nonce = entry.nonce();
         self.cost = self.cost.saturating_add(entry.cost);
         let replaced = self.entries.insert(nonce, entry);
-        self.cost = self.cost.saturating_sub(replaced.as_ref().map_or(0, |entry| entry.cost));
+        self.cost = self
+            .cost
+            .saturating_sub(replaced.as_ref().map_or(0, |entry| entry.cost));
         if nonce == self.next {
             self.advance(index);
         }
@@ -148,7 +167,9 @@ impl Queue {
         let went_back = account.nonce < self.account.nonce;
         self.account = account;
         let waiting = self.entries.split_off(&account.nonce);
-        let used: Vec<Entry> = std::mem::replace(&mut self.entries, waiting).into_values().collect();
+        let used: Vec<Entry> = std::mem::replace(&mut self.entries, waiting)
+            .into_values()
+            .collect();
         for entry in &used {
             self.cost = self.cost.saturating_sub(entry.cost);
         }

@@ -39,7 +39,9 @@ pub enum Rejection {
         minimum: u64,
     },
     /// The highest cost does not fit in 64 bits.
-    #[error("gas limit {gas_limit} at price {gas_price} and the amount {amount} are more base units than can exist")]
+    #[error(
+        "gas limit {gas_limit} at price {gas_price} and the amount {amount} are more base units than can exist"
+    )]
     CostOverflow {
         /// The transaction's.
         gas_limit: u64,
@@ -78,7 +80,9 @@ pub enum Rejection {
         ahead: u64,
     },
     /// The nonce is taken, and the price is not high enough to take it over.
-    #[error("nonce {nonce} is taken by a transaction of gas price {current}: a replacement needs at least {needed}, this one has {given}")]
+    #[error(
+        "nonce {nonce} is taken by a transaction of gas price {current}: a replacement needs at least {needed}, this one has {given}"
+    )]
     ReplacementUnderpriced {
         /// The contested nonce.
         nonce: u64,
@@ -90,7 +94,9 @@ pub enum Rejection {
         given: u64,
     },
     /// The balance does not cover everything the sender has here.
-    #[error("the sender has {balance} base units, {queued} are spoken for by its waiting transactions, this one can cost {cost}")]
+    #[error(
+        "the sender has {balance} base units, {queued} are spoken for by its waiting transactions, this one can cost {cost}"
+    )]
     InsufficientBalance {
         /// The account's.
         balance: Amount,
@@ -106,7 +112,9 @@ pub enum Rejection {
         count: usize,
     },
     /// Full of dearer transactions.
-    #[error("the pool is full ({count} transactions, {bytes} bytes) and gas price {given} is not above the lowest there, {lowest}")]
+    #[error(
+        "the pool is full ({count} transactions, {bytes} bytes) and gas price {given} is not above the lowest there, {lowest}"
+    )]
     PoolFull {
         /// Transactions in the pool.
         count: usize,
@@ -118,7 +126,9 @@ pub enum Rejection {
         lowest: u64,
     },
     /// Full, and the transaction could not be included yet.
-    #[error("the pool is full ({count} transactions, {bytes} bytes) and nonce {nonce} would wait for nonce {next}")]
+    #[error(
+        "the pool is full ({count} transactions, {bytes} bytes) and nonce {nonce} would wait for nonce {next}"
+    )]
     PoolFullForParked {
         /// Transactions in the pool.
         count: usize,

@@ -38,7 +38,10 @@ impl Mempool {
     /// transactions only.
     pub(super) fn room_for(&self, newcomer: &Newcomer) -> Result<Vec<Place>, Rejection> {
         let count = self.count().saturating_add(1).saturating_sub(newcomer.frees.0);
-        let bytes = self.bytes.saturating_add(newcomer.size).saturating_sub(newcomer.frees.1);
+        let bytes = self
+            .bytes
+            .saturating_add(newcomer.size)
+            .saturating_sub(newcomer.frees.1);
         let mut need = Need {
             count: count.saturating_sub(self.config.max_transactions),
             bytes: bytes.saturating_sub(self.config.max_bytes),
@@ -47,7 +50,9 @@ impl Mempool {
         let mut lowest = None;
         let mut tails = self.tails_by_price(newcomer.waits_for.is_none());
         while !need.is_met() {
-            let Some(tail) = tails.next() else { return Err(self.full(newcomer, lowest)) };
+            let Some(tail) = tails.next() else {
+                return Err(self.full(newcomer, lowest));
+            };
             if tail.sender == newcomer.place.sender {
                 continue;
             }
@@ -62,7 +67,9 @@ impl Mempool {
 
     /// From the end of one queue, as long as it is cheaper and still needed.
     fn take_from(&self, tail: &TailKey, newcomer: &Newcomer, need: &mut Need, victims: &mut Vec<Place>) {
-        let Some(queue) = self.senders.get(&tail.sender) else { return };
+        let Some(queue) = self.senders.get(&tail.sender) else {
+            return;
+        };
         let may_go = |entry: &&Entry| {
             entry.price() < newcomer.price && (newcomer.waits_for.is_none() || entry.parked_since.is_some())
         };
@@ -79,17 +86,32 @@ impl Mempool {
     /// Ends of queues, cheapest first; at the same price parked ones first.
     fn tails_by_price(&self, with_ready: bool) -> impl Iterator<Item = &TailKey> {
         let parked = self.index.parked_tails.iter().peekable();
-        let ready = self.index.ready_tails.iter().take(if with_ready { usize::MAX } else { 0 }).peekable();
+        let ready = self
+            .index
+            .ready_tails
+            .iter()
+            .take(if with_ready { usize::MAX } else { 0 })
+            .peekable();
         Merged { parked, ready }
     }
 
     fn full(&self, newcomer: &Newcomer, lowest: Option<u64>) -> Rejection {
         let (count, bytes) = (self.count(), self.bytes);
         match newcomer.waits_for {
-            Some(next) => Rejection::PoolFullForParked { count, bytes, nonce: newcomer.place.nonce, next },
+            Some(next) => Rejection::PoolFullForParked {
+                count,
+                bytes,
+                nonce: newcomer.place.nonce,
+                next,
+            },
             None => {
                 let (given, lowest) = (newcomer.price, lowest.unwrap_or(newcomer.price));
-                Rejection::PoolFull { count, bytes, given, lowest }
+                Rejection::PoolFull {
+                    count,
+                    bytes,
+                    given,
+                    lowest,
+                }
             }
         }
     }

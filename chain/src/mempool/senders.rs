@@ -49,7 +49,11 @@ impl Senders {
     /// The queue of `sender`, made if it has none.
     pub fn get_or_new(&mut self, sender: Address, account: AccountState) -> &mut Queue {
         let shard = Arc::make_mut(&mut self.0[shard(&sender)]);
-        Arc::make_mut(shard.entry(sender).or_insert_with(|| Arc::new(Queue::new(account))))
+        Arc::make_mut(
+            shard
+                .entry(sender)
+                .or_insert_with(|| Arc::new(Queue::new(account))),
+        )
     }
 
     pub fn remove(&mut self, sender: &Address) {
@@ -59,6 +63,9 @@ impl Senders {
     /// All, in an order that is the same everywhere.
     #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = (&Address, &Queue)> {
-        self.0.iter().flat_map(|shard| shard.iter()).map(|(sender, queue)| (sender, queue.as_ref()))
+        self.0
+            .iter()
+            .flat_map(|shard| shard.iter())
+            .map(|(sender, queue)| (sender, queue.as_ref()))
     }
 }

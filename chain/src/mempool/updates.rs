@@ -4,11 +4,7 @@ use std::time::Duration;
 
 use aureon_types::{Address, TransactionId};
 
-use super::{
-    AccountState, Mempool,
-    index::Place,
-    queue::Entry,
-};
+use super::{AccountState, Mempool, index::Place, queue::Entry};
 
 /// Why a transaction left the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -60,7 +56,12 @@ pub struct Dropped {
 impl Dropped {
     pub(super) fn new(entry: &Entry, reason: DropReason) -> Self {
         let Place { sender, nonce } = entry.place();
-        Self { id: entry.transaction.id(), sender, nonce, reason }
+        Self {
+            id: entry.transaction.id(),
+            sender,
+            nonce,
+            reason,
+        }
     }
 }
 
@@ -90,12 +91,16 @@ impl Mempool {
         account: AccountState,
         dropped: &mut Vec<Dropped>,
     ) {
-        let Some(queue) = self.senders.get_mut(sender) else { return };
+        let Some(queue) = self.senders.get_mut(sender) else {
+            return;
+        };
         let before = queue.ends();
         let used = queue.set_account(account, now, &mut self.index);
         let mut unaffordable = Vec::new();
         while queue.cost() > account.balance.0 {
-            let Some(last) = queue.last().map(Entry::nonce) else { break };
+            let Some(last) = queue.last().map(Entry::nonce) else {
+                break;
+            };
             unaffordable.extend(queue.remove(last, now, &mut self.index));
         }
         let after = queue.ends();
@@ -104,7 +109,10 @@ impl Mempool {
         if empty {
             self.senders.remove(sender);
         }
-        for (entries, reason) in [(used, DropReason::NonceUsed), (unaffordable, DropReason::Unaffordable)] {
+        for (entries, reason) in [
+            (used, DropReason::NonceUsed),
+            (unaffordable, DropReason::Unaffordable),
+        ] {
             for entry in entries {
                 self.unlink(&entry);
                 dropped.push(Dropped::new(&entry, reason));
@@ -120,8 +128,13 @@ impl Mempool {
     ) -> Vec<Dropped> {
         let mut dropped = Vec::new();
         for id in ids {
-            let Some(transaction) = self.by_id.get(&id) else { continue };
-            let place = Place { sender: transaction.sender(), nonce: transaction.transaction().nonce };
+            let Some(transaction) = self.by_id.get(&id) else {
+                continue;
+            };
+            let place = Place {
+                sender: transaction.sender(),
+                nonce: transaction.transaction().nonce,
+            };
             let entry = self.remove(now, place);
             dropped.extend(entry.map(|entry| Dropped::new(&entry, DropReason::Inapplicable)));
         }

@@ -69,7 +69,11 @@ impl Mempool {
             bytes: self.bytes,
             max_transactions: self.config.max_transactions,
             max_bytes: self.config.max_bytes,
-            first: self.ready().take(LISTED_TRANSACTIONS).map(|signed| ListedTransaction::new(&signed)).collect(),
+            first: self
+                .ready()
+                .take(LISTED_TRANSACTIONS)
+                .map(|signed| ListedTransaction::new(&signed))
+                .collect(),
             senders: self.senders.clone(),
         }
     }

@@ -88,10 +88,20 @@ pub fn build<V: StateCommitment>(
             break;
         }
     }
-    let Selection { executor, chosen, stale, stopped, .. } = selection;
+    let Selection {
+        executor,
+        chosen,
+        stale,
+        stopped,
+        ..
+    } = selection;
     let conclusion = executor.finish()?.conclude(view, height(params))?;
     let block = seal(params, &chosen, &conclusion)?;
-    Ok(Built { executed: ExecutedBlock::new(Arc::new(block), &chosen, conclusion), stale, stopped })
+    Ok(Built {
+        executed: ExecutedBlock::new(Arc::new(block), &chosen, conclusion),
+        stale,
+        stopped,
+    })
 }
 
 fn height(params: &BuildParams) -> u64 {
@@ -171,9 +181,15 @@ impl<'a, V: StateReader> Selection<'a, V> {
 
     /// Whether no later block can hold the candidate either. What depends on this block's own
     /// contents is not final: the block may never be decided.
-    fn is_final(&mut self, candidate: &VerifiedTransaction, reason: Inapplicable) -> Result<bool, StateError> {
+    fn is_final(
+        &mut self,
+        candidate: &VerifiedTransaction,
+        reason: Inapplicable,
+    ) -> Result<bool, StateError> {
         Ok(match reason {
-            Inapplicable::NonceTooLow { given, .. } => given < self.executor.nonce_before(&candidate.sender())?,
+            Inapplicable::NonceTooLow { given, .. } => {
+                given < self.executor.nonce_before(&candidate.sender())?
+            }
             Inapplicable::NonceTooHigh { .. } | Inapplicable::CannotPayFee { .. } => false,
             Inapplicable::NoRoom { .. }
             | Inapplicable::Expired { .. }
@@ -195,7 +211,9 @@ fn seal<V: StateCommitment>(
         genesis_id: rules.genesis_id,
         height: height(params),
         parent_id: params.parent.id,
-        timestamp_ms: params.timestamp_ms.max(params.parent.timestamp_ms.saturating_add(1)),
+        timestamp_ms: params
+            .timestamp_ms
+            .max(params.parent.timestamp_ms.saturating_add(1)),
         proposer: params.proposer,
         transactions_root: merkle::root(chosen.iter().map(|transaction| transaction.leaf())),
         receipts_root: conclusion.receipts_root,
@@ -203,12 +221,21 @@ fn seal<V: StateCommitment>(
         gas_used: conclusion.outcome.gas_used,
         gas_limit: rules.gas_limit,
         previous_commit_hash: CommitCertificate::hash(&params.previous_commit),
-        next_validators_hash: rules.validators.as_ref().map_or(Hash::ZERO, |validators| validators.next_hash),
+        next_validators_hash: rules
+            .validators
+            .as_ref()
+            .map_or(Hash::ZERO, |validators| validators.next_hash),
         target: rules.target,
     };
-    let transactions: Vec<SignedTransaction> =
-        chosen.iter().map(|transaction| transaction.signed().clone()).collect();
-    Ok(Block::new(SealedHeader::new(header, Bytes::new()), params.previous_commit.clone(), transactions)?)
+    let transactions: Vec<SignedTransaction> = chosen
+        .iter()
+        .map(|transaction| transaction.signed().clone())
+        .collect();
+    Ok(Block::new(
+        SealedHeader::new(header, Bytes::new()),
+        params.previous_commit.clone(),
+        transactions,
+    )?)
 }
 
 #[cfg(test)]

@@ -21,7 +21,11 @@ pub struct BuildLimits {
 impl BuildLimits {
     /// Full limits. `gas_limit` is the network's rule for a block.
     pub fn new(gas_limit: u64) -> Self {
-        Self { full_gas: gas_limit, gas: gas_limit, bytes: MAX_BLOCK_BYTES }
+        Self {
+            full_gas: gas_limit,
+            gas: gas_limit,
+            bytes: MAX_BLOCK_BYTES,
+        }
     }
 
     /// Most gas of the next block we build.
@@ -42,8 +46,14 @@ impl BuildLimits {
 
     /// A block was decided in the round in which it was first proposed.
     pub fn on_good_block(&mut self) {
-        self.gas = self.gas.saturating_add(self.full_gas.div_ceil(RECOVERY_STEPS)).min(self.full_gas);
-        self.bytes = self.bytes.saturating_add(MAX_BLOCK_BYTES / 32).min(MAX_BLOCK_BYTES);
+        self.gas = self
+            .gas
+            .saturating_add(self.full_gas.div_ceil(RECOVERY_STEPS))
+            .min(self.full_gas);
+        self.bytes = self
+            .bytes
+            .saturating_add(MAX_BLOCK_BYTES / 32)
+            .min(MAX_BLOCK_BYTES);
     }
 }
 

@@ -11,7 +11,12 @@ fn state() -> MemoryState {
 
 fn params() -> BuildParams {
     BuildParams {
-        parent: ParentInfo { height: 0, id: BlockId([0; 32]), timestamp_ms: 50, state_root: state().root() },
+        parent: ParentInfo {
+            height: 0,
+            id: BlockId([0; 32]),
+            timestamp_ms: 50,
+            state_root: state().root(),
+        },
         previous_commit: Bytes::new(),
         rules: rules(),
         timestamp_ms: 60,
@@ -26,7 +31,13 @@ fn chain(count: u64) -> impl Iterator<Item = VerifiedTransaction> {
 }
 
 fn included(built: &Built<MemoryState>) -> Vec<TransactionId> {
-    built.executed.block().transactions().iter().map(SignedTransaction::id).collect()
+    built
+        .executed
+        .block()
+        .transactions()
+        .iter()
+        .map(SignedTransaction::id)
+        .collect()
 }
 
 #[test]
@@ -40,7 +51,10 @@ fn an_empty_block_is_a_block() {
 #[test]
 fn time_goes_on_even_if_our_clock_stands() {
     for (clock, time) in [(60, 60), (50, 51), (0, 51)] {
-        let params = BuildParams { timestamp_ms: clock, ..params() };
+        let params = BuildParams {
+            timestamp_ms: clock,
+            ..params()
+        };
         let built = build(&state(), &params, [], &mut || false).unwrap();
         assert_eq!(built.executed.header().timestamp_ms, time);
     }
@@ -48,14 +62,24 @@ fn time_goes_on_even_if_our_clock_stands() {
 
 #[test]
 fn gas_bytes_and_time_end_a_block() {
-    let gas = BuildParams { max_gas: 10 * TRANSFER_GAS, ..params() };
+    let gas = BuildParams {
+        max_gas: 10 * TRANSFER_GAS,
+        ..params()
+    };
     let built = build(&state(), &gas, chain(12), &mut || false).unwrap();
     assert_eq!(built.executed.receipts().len(), 10);
-    assert_eq!(built.executed.header().gas_limit, rules().gas_limit, "the header keeps the rule");
+    assert_eq!(
+        built.executed.header().gas_limit,
+        rules().gas_limit,
+        "the header keeps the rule"
+    );
     assert!(built.stale.is_empty(), "what did not fit stays in the pool");
 
     let room = 5 * sign(1, &transfer(1, 0)).size() + HEADER_ROOM;
-    let bytes = BuildParams { max_bytes: room, ..params() };
+    let bytes = BuildParams {
+        max_bytes: room,
+        ..params()
+    };
     let built = build(&state(), &bytes, chain(8), &mut || false).unwrap();
     assert_eq!(built.executed.receipts().len(), 5);
     assert!(built.executed.block().encode().len() <= room);
@@ -65,17 +89,31 @@ fn gas_bytes_and_time_end_a_block() {
         asked += 1;
         true
     };
-    let roomy = BuildParams { rules: HeightRules { gas_limit: u64::MAX, ..rules() }, ..params() };
+    let roomy = BuildParams {
+        rules: HeightRules {
+            gas_limit: u64::MAX,
+            ..rules()
+        },
+        ..params()
+    };
     let built = build(&state(), &roomy, chain(70), &mut out_of_time).unwrap();
-    assert_eq!((built.executed.receipts().len(), built.stopped), (64, StopReason::OutOfTime));
+    assert_eq!(
+        (built.executed.receipts().len(), built.stopped),
+        (64, StopReason::OutOfTime)
+    );
     assert_eq!(asked, 1);
 }
 
 #[test]
 fn the_search_for_a_smaller_one_ends() {
-    let full = BuildParams { max_gas: 0, ..params() };
+    let full = BuildParams {
+        max_gas: 0,
+        ..params()
+    };
     let mut offered = 0;
-    let endless = (0..).map(|nonce| sign(1, &transfer(1, nonce))).inspect(|_| offered += 1);
+    let endless = (0..)
+        .map(|nonce| sign(1, &transfer(1, nonce)))
+        .inspect(|_| offered += 1);
     let built = build(&state(), &full, endless, &mut || false).unwrap();
     assert_eq!((built.stopped, offered), (StopReason::Full, MAX_MISFITS));
 }
@@ -87,12 +125,30 @@ fn what_does_not_apply_is_skipped_and_only_what_never_will_is_stale() {
     let mut params = params();
     params.parent.state_root = view.root();
     let used = sign(1, &transfer(1, 0));
-    let expired = sign(2, &Transaction { last_valid_height: Some(0), ..transfer(2, 0) });
+    let expired = sign(
+        2,
+        &Transaction {
+            last_valid_height: Some(0),
+            ..transfer(2, 0)
+        },
+    );
     let gap = sign(2, &transfer(2, 5));
     let one = sign(3, &transfer(3, 0));
-    let same_nonce = sign(3, &Transaction { gas_price: 2, ..transfer(3, 0) });
+    let same_nonce = sign(
+        3,
+        &Transaction {
+            gas_price: 2,
+            ..transfer(3, 0)
+        },
+    );
     let poor = sign(9, &transfer(9, 0));
-    let large = sign(3, &Transaction { gas_limit: u64::MAX / 2, ..transfer(3, 1) });
+    let large = sign(
+        3,
+        &Transaction {
+            gas_limit: u64::MAX / 2,
+            ..transfer(3, 1)
+        },
+    );
     let next = sign(3, &transfer(3, 1));
     let candidates =
         [&used, &expired, &gap, &one, &same_nonce, &poor, &large, &next].map(VerifiedTransaction::clone);
@@ -104,7 +160,13 @@ fn what_does_not_apply_is_skipped_and_only_what_never_will_is_stale() {
 
 #[test]
 fn a_view_that_is_not_the_parents_is_refused() {
-    let params = BuildParams { parent: ParentInfo { state_root: Hash::ZERO, ..params().parent }, ..params() };
+    let params = BuildParams {
+        parent: ParentInfo {
+            state_root: Hash::ZERO,
+            ..params().parent
+        },
+        ..params()
+    };
     let error = build(&state(), &params, [], &mut || false).unwrap_err();
     assert!(matches!(error, StateError::WrongView { .. }), "{error}");
 }
