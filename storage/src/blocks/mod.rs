@@ -1,0 +1,123 @@
+//! The block store (`blocks.redb`): the durability point of a node.
+//!
+//! *Two commits per block.* A proposed body is stored by its id before the vote for it leaves the
+//! machine ([`BlockStore::put_body`]). The decision stores certificate, receipts, height, head and
+//! index, and never the body again ([`BlockStore::decide`]); a body that is not there yet (range sync)
+//! goes into the same commit. Both are on disk when the call returns, and visible to every reader.
+//!
+//! *Chunks.* Transactions and receipts are stored in chunks of about 256, so that one transaction is
+//! read without its block. Chunks of a body stand under a number that grows with every stored body:
+//! they are written in sequence, wherever the block id falls.
+//!
+//! *Look-ups* by height, block id and transaction id each take a fixed number of steps into a B-tree
+//! (see [`index`] for the last); none scans.
+//!
+//! *Undecided bodies* stay readable until a block of their height is decided, and then go. At most
+//! [`MAX_UNDECIDED`] are kept: beyond, the one that was put longest ago goes (it can be asked from
+//! peers again).
+
+pub mod index;
+mod read;
+mod tables;
+mod write;
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use aureon_types::{Block, BlockId, GenesisId, Receipt, SignedTransaction};
+use bytes::Bytes;
+
+use crate::{
+    database::{Backend, Database},
+    error::Result,
+};
+use tables::Snapshot;
+
+const KIND: &str = "aureon blocks";
+
+/// Most undecided bodies.
+pub const MAX_UNDECIDED: u64 = 128;
+/// Transactions, or receipts, in a chunk.
+pub const CHUNK_ITEMS: usize = 256;
+/// A chunk is closed once it holds so many bytes.
+pub const CHUNK_BYTES: usize = 1 << 20;
+
+/// Owns `blocks.redb`. All methods may be called from any thread; reads never wait for writes.
+pub struct BlockStore {
+    database: Database,
+    genesis: GenesisId,
+    /// The last commit, as readers see it.
+    snapshot: RwLock<Arc<Snapshot>>,
+    /// Held from the start of a commit until its snapshot is published.
+    writing: Mutex<()>,
+}
+
+/// The last decided block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its height.
+    pub height: u64,
+    /// Its id.
+    pub id: BlockId,
+}
+
+/// A decided block, to be stored.
+#[derive(Clone, Copy, Debug)]
+pub struct Decided<'a> {
+    /// The block.
+    pub block: &'a Block,
+    /// The encoding of its own commit certificate; empty under proof of work.
+    pub certificate: &'a [u8],
+    /// The encoded receipts, one for each transaction.
+    pub receipts: &'a [Bytes],
+}
+
+/// A transaction of a decided block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncludedTransaction {
+    /// The block's height.
+    pub height: u64,
+    /// The transaction's place in the block, from 0.
+    pub index: u32,
+    /// The transaction.
+    pub transaction: SignedTransaction,
+    /// What it did.
+    pub receipt: Receipt,
+}
+
+impl BlockStore {
+    /// Opens or creates the store of the network `genesis`; refuses a store of another. `cache_bytes`
+    /// is redb's page cache.
+    pub fn open(backend: Backend, cache_bytes: usize, genesis: GenesisId) -> Result<Self> {
+        let database = Database::open(backend, cache_bytes, KIND, genesis)?;
+        database.commit(tables::create)?;
+        let snapshot = RwLock::new(Arc::new(Snapshot::open(&database)?));
+        Ok(Self {
+            database,
+            genesis,
+            snapshot,
+            writing: Mutex::new(()),
+        })
+    }
+
+    /// Size of the file; 0 for a backend that is no file.
+    pub fn disk_bytes(&self) -> u64 {
+        self.database.disk_bytes()
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// One durable commit, visible when this returns.
+    fn commit(
+        &self,
+        change: impl FnOnce(&Snapshot, &redb::WriteTransaction) -> Result<(), crate::database::Fault>,
+    ) -> Result<()> {
+        let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.snapshot();
+        self.database.commit(|transaction| change(&before, transaction))?;
+        let after = Arc::new(Snapshot::open(&self.database)?);
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = after;
+        Ok(())
+    }
+}

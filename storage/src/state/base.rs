@@ -1,0 +1,160 @@
+//! The stored version that views stand on: a redb snapshot of one flush.
+
+use aureon_types::Hash;
+use redb::{ReadOnlyTable, ReadTransaction, TableDefinition, WriteTransaction};
+
+use super::record::Record;
+use crate::{
+    database::{Database, Fault},
+    error::Result,
+    trie::{Key, Node, Path, Source, Trie},
+};
+
+/// keccak(address) -> [`Record`] row.
+pub(super) const ACCOUNTS: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("accounts");
+/// Path -> [`Node`] row.
+pub(super) const NODES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("nodes");
+/// Height (8 bytes, little-endian), root hash (32 bytes), root slot ([`Trie::encode_root`]).
+const STATE: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("state");
+const VERSION: &str = "version";
+
+/// A snapshot of the state as of one flush.
+pub(super) struct Base {
+    pub height: u64,
+    pub root: Hash,
+    /// Nothing of it in memory.
+    pub trie: Trie<Record>,
+    accounts: ReadOnlyTable<[u8; 32], &'static [u8]>,
+    nodes: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    database: String,
+}
+
+impl Base {
+    /// The newest stored version; `None` if there is none yet.
+    pub fn open(database: &Database) -> Result<Option<Self>> {
+        let name = database.name();
+        database.read(|transaction| {
+            let Some((height, root, trie)) = version(transaction)? else {
+                return Ok(None);
+            };
+            let accounts = transaction.open_table(ACCOUNTS)?;
+            let nodes = transaction.open_table(NODES)?;
+            Ok(Some(Self {
+                height,
+                root,
+                trie,
+                accounts,
+                nodes,
+                database: name.to_owned(),
+            }))
+        })
+    }
+
+    /// Rows in the tables of accounts and nodes.
+    pub fn rows(&self) -> Result<(u64, u64)> {
+        use redb::ReadableTableMetadata as _;
+        self.look(|| Ok((self.accounts.len()?, self.nodes.len()?)))
+    }
+
+    /// Up to `limit` accounts in the order of their hashed addresses, from the first above `after`.
+    pub fn list(&self, after: Option<&Key>, limit: usize) -> Result<Vec<(Key, Record)>> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        self.look(|| {
+            let from = after.map_or(Unbounded, Excluded);
+            let rows = self.accounts.range::<&Key>((from, Unbounded))?.take(limit);
+            rows.map(|row| {
+                let (key, row) = row?;
+                Ok((key.value(), record(row.value())?))
+            })
+            .collect()
+        })
+    }
+
+    fn look<T>(&self, look: impl FnOnce() -> Result<T, Fault>) -> Result<T> {
+        look().map_err(|fault| fault.of(&self.database))
+    }
+}
+
+/// Writes which version the other tables hold.
+pub(super) fn write_version(
+    transaction: &WriteTransaction,
+    height: u64,
+    trie: &Trie<Record>,
+) -> Result<(), Fault> {
+    let mut value = height.to_le_bytes().to_vec();
+    value.extend_from_slice(&trie.root_hash().0);
+    value.extend_from_slice(&trie.encode_root());
+    transaction.open_table(STATE)?.insert(VERSION, &value[..])?;
+    Ok(())
+}
+
+fn version(transaction: &ReadTransaction) -> Result<Option<(u64, Hash, Trie<Record>)>, Fault> {
+    let table = match transaction.open_table(STATE) {
+        Ok(table) => table,
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let Some(value) = table.get(VERSION)? else {
+        return Ok(None);
+    };
+    let decode = |bytes: &[u8]| {
+        let (height, rest) = bytes.split_first_chunk()?;
+        let (root, rest) = rest.split_first_chunk()?;
+        Some((u64::from_le_bytes(*height), Hash(*root), Trie::decode_root(rest)?))
+    };
+    let version = decode(value.value()).ok_or_else(|| Fault::corrupt("the record of the state's version"))?;
+    if version.1 != version.2.root_hash() {
+        return Err(Fault::corrupt(format!(
+            "the state of height {} has root {}, its trie {}",
+            version.0,
+            version.1,
+            version.2.root_hash()
+        )));
+    }
+    Ok(Some(version))
+}
+
+fn record(row: &[u8]) -> Result<Record, Fault> {
+    Record::decode_row(row).ok_or_else(|| Fault::corrupt(format!("account row {row:02x?}")))
+}
+
+impl Source<Record> for Base {
+    fn height(&self) -> u64 {
+        self.height
+    }
+
+    fn node(&self, path: &Path) -> Result<Node<Record>> {
+        self.look(|| {
+            let key = path.row_key();
+            let row = self.nodes.get(key.as_slice())?;
+            let node = row.and_then(|row| Node::decode(row.value(), self.height));
+            node.ok_or_else(|| {
+                Fault::corrupt(format!(
+                    "trie node at {:02x?} is missing or damaged",
+                    key.as_slice()
+                ))
+            })
+        })
+    }
+
+    fn value(&self, key: &Key) -> Result<Option<Record>> {
+        self.look(|| self.accounts.get(key)?.map(|row| record(row.value())).transpose())
+    }
+
+    fn leaf_below(&self, path: &Path) -> Result<(Key, Record)> {
+        self.look(|| {
+            let first = self
+                .accounts
+                .range::<&Key>(path.first_key()..)?
+                .next()
+                .transpose()?;
+            match first {
+                Some((key, row)) if path.holds(&key.value()) => Ok((key.value(), record(row.value())?)),
+                _ => Err(Fault::corrupt(format!(
+                    "no account below {:02x?}",
+                    path.row_key().as_slice()
+                ))),
+            }
+        })
+    }
+}
