@@ -10,9 +10,14 @@ use libp2p::{StreamProtocol, request_response};
 
 use crate::frame;
 
+/// A request as it arrived; an error in words if it is too long or no such message.
+///
+/// libp2p keeps to itself that a request could not be read, so a bad one has to arrive as a value.
+pub(crate) type Received<Q> = Result<Q, String>;
+
 /// A codec for requests `Q` and responses `A`.
 ///
-/// A message that is too long or does not decode is an [`io::ErrorKind::InvalidData`].
+/// A response that is too long or does not decode is an [`io::ErrorKind::InvalidData`].
 pub(crate) struct ProtobufCodec<Q, A> {
     max_request: usize,
     max_response: usize,
@@ -43,14 +48,18 @@ where
     A: Message + Default + Send + 'static,
 {
     type Protocol = StreamProtocol;
-    type Request = Q;
+    type Request = Received<Q>;
     type Response = A;
 
-    async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Q>
+    async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Received<Q>>
     where
         T: AsyncRead + Unpin + Send,
     {
-        read(io, self.max_request).await
+        match read(io, self.max_request).await {
+            Ok(request) => Ok(Ok(request)),
+            Err(error) if is_malformed(&error) => Ok(Err(error.to_string())),
+            Err(error) => Err(error),
+        }
     }
 
     async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<A>
@@ -60,10 +69,16 @@ where
         read(io, self.max_response).await
     }
 
-    async fn write_request<T>(&mut self, _: &StreamProtocol, io: &mut T, request: Q) -> io::Result<()>
+    async fn write_request<T>(
+        &mut self,
+        _: &StreamProtocol,
+        io: &mut T,
+        request: Received<Q>,
+    ) -> io::Result<()>
     where
         T: AsyncWrite + Unpin + Send,
     {
+        let request = request.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         frame::write(io, &request.encode_to_vec(), self.max_request).await
     }
 

@@ -65,7 +65,7 @@ async fn exchange(
             SwarmEvent::ConnectionEstablished { peer_id, .. } => {
                 swarm
                     .behaviour_mut()
-                    .send_request(&peer_id, hello::genesis_request());
+                    .send_request(&peer_id, Ok(hello::genesis_request()));
             }
             SwarmEvent::OutgoingConnectionError { error, .. } => return Err(dial_error(address, &error)),
             SwarmEvent::Behaviour(Exchange::Message {

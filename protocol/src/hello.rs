@@ -45,8 +45,10 @@ pub(crate) enum Question {
 }
 
 /// A hello that breaks the protocol: the peer's fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HelloError {
+    #[error("it cannot be read: {0}")]
+    Unreadable(String),
     #[error("the genesis id is not of 32 bytes")]
     GenesisId,
     #[error("the genesis id is missing")]

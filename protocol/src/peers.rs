@@ -15,10 +15,9 @@
 //!
 //! *A restarted peer.* When a peer dies without a word (power, a killed QUIC endpoint) and comes back, its
 //! new connection meets the corpse of the old one. Gossipsub tells its subscriptions only on the first
-//! connection of a peer, so the newcomer would be connected and hear nothing. A peer that dials us
-//! believes that it has no connection; so if we hold one older than any dial can take, it is dead, and we
-//! close everything and begin anew. The newcomer sees the same from its side: a ready peer without
-//! subscriptions.
+//! connection of a peer, so the newcomer would be connected and hear nothing. But a node says hello once;
+//! who says it again over a further connection has forgotten us. Then we close everything and begin anew.
+//! The newcomer has a sign too: a ready peer without subscriptions.
 //!
 //! Pure: `handle(now, input, effects)`.
 
@@ -47,8 +46,6 @@ const GUEST_TIME: Duration = Duration::from_secs(60);
 const MAX_GUESTS: usize = 16;
 /// Hellos that are tried on one peer while connections come and go.
 const HELLO_ATTEMPTS: u32 = 3;
-/// Longer than any dial takes (libp2p gives up after 10 s). Two dials that cross are closer together.
-const CROSSING_DIALS: Duration = Duration::from_secs(12);
 /// How long a ready peer may take to tell what it subscribes to.
 const SUBSCRIPTION_TIME: Duration = Duration::from_secs(10);
 /// A mismatch with one peer is reported at most this often.
@@ -122,6 +119,10 @@ pub(crate) enum HelloFailure {
 }
 
 /// What is to be done.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an effect lives for one call: a copy is cheaper than a box"
+)]
 #[derive(Debug)]
 pub(crate) enum Effect {
     SayHello(PeerId),
@@ -172,7 +173,6 @@ struct Connection {
     id: ConnectionId,
     address: Multiaddr,
     direction: Direction,
-    since: Instant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -259,7 +259,6 @@ impl Peers {
                     id: connection,
                     address,
                     direction,
-                    since: now,
                 };
                 self.on_connected(now, peer, connection, effects);
             }
@@ -306,18 +305,7 @@ impl Peers {
             effects.push(Effect::SayHello(peer));
             return;
         };
-        let has_old = known
-            .connections
-            .iter()
-            .any(|old| now.saturating_duration_since(old.since) > CROSSING_DIALS);
-        let restarted = connection.direction == Direction::Inbound && has_old;
         known.connections.push(connection);
-        if restarted {
-            effects.push(Effect::Disconnect {
-                peer,
-                reason: "it dialled us anew: its old connection is dead",
-            });
-        }
     }
 
     fn on_disconnected(&mut self, peer: PeerId, connection: ConnectionId, effects: &mut Vec<Effect>) {
@@ -350,6 +338,10 @@ impl Peers {
         };
         match question {
             Ok(Question::SameNetwork(status)) => {
+                if known.asked && known.is_ready() && known.connections.len() > 1 {
+                    let reason = "it says hello anew: its old connections are dead";
+                    effects.push(Effect::Disconnect { peer, reason });
+                }
                 known.asked = true;
                 self.on_status(peer, status, effects);
             }

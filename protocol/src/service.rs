@@ -42,8 +42,8 @@ use syncing::Outbound;
 
 /// How often deadlines, redials and the snapshot are looked at.
 const TICK: Duration = Duration::from_millis(250);
-/// Events that may wait for room in the vital queue. Above it the swarm is not polled until the node
-/// reads: its peers then feel it as a slow connection.
+/// Events that may wait for room in the vital queue. Above it neither the swarm nor the node's commands
+/// are looked at until the node reads: its peers then feel it as a slow connection.
 const BACKLOG: usize = 256;
 /// How long a stopping network waits for its connections to close.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
@@ -153,7 +153,7 @@ impl Service {
                 }
             }
             Some(data) = self.mailbox.consensus.recv() => self.publish(Topic::Consensus, data),
-            Some(command) = self.mailbox.commands.recv() => self.on_command(command),
+            Some(command) = self.mailbox.commands.recv(), if !full => self.on_command(command),
             _ = tick.tick() => self.on_tick(),
             event = self.swarm.select_next_some(), if !full => self.on_swarm(event),
             Some(data) = self.mailbox.blocks.recv() => self.publish(Topic::Blocks, data),
@@ -164,7 +164,9 @@ impl Service {
 
     /// One message of every queue that the turn may have passed over.
     fn move_queues(&mut self) {
-        if let Ok(command) = self.mailbox.commands.try_recv() {
+        if self.backlog.len() < BACKLOG
+            && let Ok(command) = self.mailbox.commands.try_recv()
+        {
             self.on_command(command);
         }
         if let Ok(data) = self.mailbox.blocks.try_recv() {

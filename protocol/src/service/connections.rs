@@ -7,17 +7,16 @@ use libp2p::{
     PeerId,
     core::ConnectedPoint,
     ping,
-    request_response::{Event as Exchange, InboundFailure, Message, OutboundFailure},
+    request_response::{Event as Exchange, Message, OutboundFailure, ResponseChannel},
     swarm::{ConnectionError, ConnectionId, DialError},
 };
 
 use super::Service;
 use crate::{
     addresses::split_peer,
-    codec::is_malformed,
-    hello,
+    codec::{Received, is_malformed},
+    hello::{self, HelloError},
     peers::{HelloFailure, Input},
-    score::Offence,
     snapshot::Direction,
 };
 
@@ -96,10 +95,10 @@ impl Service {
 
     pub(super) fn say_hello(&mut self, peer: &PeerId) {
         let request = hello::request(&self.genesis, self.status(), &self.agent);
-        self.swarm.behaviour_mut().hello.send_request(peer, request);
+        self.swarm.behaviour_mut().hello.send_request(peer, Ok(request));
     }
 
-    pub(super) fn on_hello(&mut self, event: Exchange<proto::HelloRequest, proto::HelloResponse>) {
+    pub(super) fn on_hello(&mut self, event: Exchange<Received<proto::HelloRequest>, proto::HelloResponse>) {
         let now = Instant::now();
         match event {
             Exchange::Message {
@@ -107,13 +106,7 @@ impl Service {
                 message: Message::Request { request, channel, .. },
                 ..
             } => {
-                let question = hello::judge_question(self.genesis.id, &request);
-                if question.is_ok() {
-                    let answer = hello::respond(&self.genesis, self.status(), &self.agent, &request);
-                    // An error means that the peer is gone already.
-                    let _ = self.swarm.behaviour_mut().hello.send_response(channel, answer);
-                }
-                self.drive(now, Input::Asked { peer, question });
+                self.on_hello_request(now, peer, request, channel);
             }
             Exchange::Message {
                 peer,
@@ -128,18 +121,33 @@ impl Service {
                 let failure = hello_failure(&error);
                 self.drive(now, Input::HelloFailed { peer, failure });
             }
-            Exchange::InboundFailure { peer, error, .. } => self.on_hello_unreadable(peer, &error),
+            Exchange::InboundFailure { peer, error, .. } => {
+                tracing::debug!(%peer, %error, "a hello was not answered");
+            }
         }
     }
 
-    fn on_hello_unreadable(&mut self, peer: PeerId, error: &InboundFailure) {
-        tracing::debug!(%peer, %error, "a hello was not answered");
-        if let InboundFailure::Io(error) = error
-            && is_malformed(error)
-        {
-            self.offend(peer, Offence::MalformedMessage, &format!("its hello: {error}"));
-            self.disconnect(peer, "it broke the hello protocol");
-        }
+    /// Answers a hello, unless it is malformed.
+    fn on_hello_request(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        request: Received<proto::HelloRequest>,
+        channel: ResponseChannel<proto::HelloResponse>,
+    ) {
+        let question = match request {
+            Ok(request) => {
+                let question = hello::judge_question(self.genesis.id, &request);
+                if question.is_ok() {
+                    let answer = hello::respond(&self.genesis, self.status(), &self.agent, &request);
+                    // An error means that the peer is gone already.
+                    let _ = self.swarm.behaviour_mut().hello.send_response(channel, answer);
+                }
+                question
+            }
+            Err(detail) => Err(HelloError::Unreadable(detail)),
+        };
+        self.drive(now, Input::Asked { peer, question });
     }
 }
 

@@ -53,10 +53,20 @@ impl Service {
         let mdns::Event::Discovered(found) = event else {
             return;
         };
-        let now = Instant::now();
+        let mut claimed: BTreeMap<PeerId, Vec<Multiaddr>> = BTreeMap::new();
         for (peer, address) in found {
-            // A loopback address in multicast can only be of this machine.
-            let addresses = believable(vec![address], true);
+            claimed.entry(peer).or_default().push(address);
+        }
+        let now = Instant::now();
+        for (peer, addresses) in claimed {
+            // mDNS tells loopback addresses too, also to other machines. They count only for a node that
+            // has no other: it can but be on this machine.
+            let real = believable(addresses.clone(), false);
+            let addresses = if real.is_empty() {
+                believable(addresses, true)
+            } else {
+                real
+            };
             self.book.hear(now, peer, addresses);
         }
     }

@@ -12,14 +12,13 @@ use aureon_proto::v1::{self as proto, sync_request::Request as Ask, sync_respons
 use libp2p::{
     PeerId,
     request_response::{
-        Event as Exchange, InboundFailure, InboundRequestId, Message, OutboundFailure, OutboundRequestId,
-        ResponseChannel,
+        Event as Exchange, InboundRequestId, Message, OutboundFailure, OutboundRequestId, ResponseChannel,
     },
 };
 
 use super::Service;
 use crate::{
-    codec::is_malformed,
+    codec::{Received, is_malformed},
     config::Status,
     error::RequestError,
     event::{Event, RequestId, ResponseToken},
@@ -27,8 +26,9 @@ use crate::{
     score::Offence,
 };
 
-/// Most requests of the node under way. Further ones fail with [`RequestError::Overloaded`].
-pub(super) const MAX_OUTBOUND: usize = 128;
+/// Most requests of ours under way, heads included. Further ones of the node fail with
+/// [`RequestError::Overloaded`].
+pub(super) const MAX_OUTBOUND: usize = 64;
 /// Most requests of all peers under way. Further ones are answered `Busy`.
 pub(super) const MAX_INBOUND: usize = 64;
 /// Most requests of one peer under way. Further ones are answered `Busy`.
@@ -82,7 +82,7 @@ impl Service {
             return;
         }
         self.counters.requests_sent.add(1);
-        let outbound = self.swarm.behaviour_mut().sync.send_request(&peer, request);
+        let outbound = self.swarm.behaviour_mut().sync.send_request(&peer, Ok(request));
         self.outbound.insert(
             outbound,
             Outbound {
@@ -102,7 +102,7 @@ impl Service {
             .send_response(token.channel, response);
     }
 
-    pub(super) fn on_sync(&mut self, event: Exchange<proto::SyncRequest, proto::SyncResponse>) {
+    pub(super) fn on_sync(&mut self, event: Exchange<Received<proto::SyncRequest>, proto::SyncResponse>) {
         match event {
             Exchange::Message {
                 peer,
@@ -113,9 +113,10 @@ impl Service {
                         channel,
                     },
                 ..
-            } => {
-                self.on_request(peer, request_id, request, channel);
-            }
+            } => match request {
+                Ok(request) => self.on_request(peer, request_id, request, channel),
+                Err(detail) => self.on_malformed_request(peer, &detail),
+            },
             Exchange::Message {
                 message: Message::Response { request_id, response },
                 ..
@@ -133,20 +134,20 @@ impl Service {
             } => {
                 self.inbound.remove(&request_id);
                 tracing::debug!(%peer, %error, "a sync request was not answered");
-                if let InboundFailure::Io(error) = error
-                    && is_malformed(&error)
-                {
-                    self.offend(
-                        peer,
-                        Offence::MalformedMessage,
-                        &format!("its sync request: {error}"),
-                    );
-                }
             }
             Exchange::ResponseSent { request_id, .. } => {
                 self.inbound.remove(&request_id);
             }
         }
+    }
+
+    fn on_malformed_request(&mut self, peer: PeerId, detail: &str) {
+        self.offend(
+            peer,
+            Offence::MalformedMessage,
+            &format!("its sync request: {detail}"),
+        );
+        self.disconnect(peer, "it broke the sync protocol");
     }
 
     fn on_request(
@@ -272,7 +273,7 @@ impl Service {
             let request = proto::SyncRequest {
                 request: Some(Ask::Status(status.to_proto())),
             };
-            let id = self.swarm.behaviour_mut().sync.send_request(&peer, request);
+            let id = self.swarm.behaviour_mut().sync.send_request(&peer, Ok(request));
             self.outbound.insert(id, Outbound { peer, request: None });
             self.telling.pending.insert(peer, id);
         }

@@ -6,7 +6,7 @@ use crate::support::{TestNode, pair};
 
 /// One - Two - Three, in a row: what Three gets, Two has forwarded.
 async fn row() -> (TestNode, TestNode, TestNode) {
-    let mut two = TestNode::joined(2, &[]).await;
+    let two = TestNode::joined(2, &[]).await;
     // Kademlia would introduce One and Three to each other; they ban each other beforehand.
     let mut one = TestNode::joined(1, &[]).await;
     let mut three = TestNode::joined(3, &[]).await;
@@ -20,8 +20,7 @@ async fn row() -> (TestNode, TestNode, TestNode) {
     for node in [&mut one, &mut three] {
         node.wait_ready(two.peer()).await;
     }
-    two.wait_ready(one.peer()).await;
-    two.wait_ready(three.peer()).await;
+    two.until("two peers", |snapshot| snapshot.peers.len() == 2).await;
     (one, two, three)
 }
 
@@ -40,7 +39,10 @@ async fn publish_until_received(from: &TestNode, to: &mut TestNode) {
     for attempt in 0_u64.. {
         let before = from.client.snapshot().traffic.topic(Topic::Consensus).published;
         from.client
-            .publish(Topic::Consensus, Bytes::from(format!("warm up {attempt}")))
+            .publish(
+                Topic::Consensus,
+                Bytes::from(format!("warm up {} {attempt}", from.seed[0])),
+            )
             .unwrap();
         from.until("a published or unheard message", |snapshot| {
             let counters = snapshot.traffic.topic(Topic::Consensus);

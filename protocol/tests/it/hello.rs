@@ -127,7 +127,11 @@ async fn fetching_says_what_is_wrong() {
     one.client.shutdown().await;
     let error = fetch_genesis([9; 32], one.address(), PATIENCE).await.unwrap_err();
     assert!(matches!(error, FetchError::Unreachable { .. }), "{error}");
-    let error = fetch_genesis([9; 32], one.address(), Duration::ZERO)
+    // Bound and never accepting.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("/ip4/127.0.0.1/tcp/{}", silent.local_addr().unwrap().port());
+    let brief = Duration::from_millis(100);
+    let error = fetch_genesis([9; 32], address.parse().unwrap(), brief)
         .await
         .unwrap_err();
     assert!(matches!(error, FetchError::Timeout { .. }), "{error}");
@@ -190,15 +194,15 @@ async fn malformed_and_oversized_hellos_end_the_connection_and_cost_score() {
         ("too long", oversized),
         ("no protobuf", no_protobuf),
     ] {
+        let begun = std::time::Instant::now();
         let one = TestNode::joined(1, &[]).await;
         let mut bad = RawPeer::new("/aureon/hello/1");
         bad.swarm.dial(one.address()).unwrap();
         let answers = tokio::time::timeout(PATIENCE, bad.run(Some(request), good.clone())).await;
-        assert_eq!(
-            answers.unwrap_or_else(|_| panic!("{name}: still connected")),
-            [[0; 0]; 0],
-            "{name}"
-        );
+        let answers = answers.unwrap_or_else(|_| panic!("{name}: still connected"));
+        assert!(answers.concat().is_empty(), "{name} was answered");
+        // Cut off at once, not for want of subscriptions ten seconds later.
+        assert!(begun.elapsed() < Duration::from_secs(8), "{name}");
     }
     let bad_answer = frame(proto::HelloResponse::default().encode_to_vec());
     let mut one = TestNode::joined(1, &[]).await;
@@ -238,7 +242,7 @@ async fn starting_says_what_is_wrong() {
     let mut address = one.address();
     address.pop();
     taken.listen = vec![address.clone()];
-    let error = start(taken).await.err().expect("two nodes on one port");
+    let error = start(taken).await.expect_err("two nodes on one port");
     assert!(
         matches!(&error, StartError::AddressInUse { address: found } if *found == address),
         "{error}"
@@ -248,8 +252,7 @@ async fn starting_says_what_is_wrong() {
     config.bootstrap = vec![address];
     let error = start(config)
         .await
-        .err()
-        .expect("a bootstrap address without a peer id");
+        .expect_err("a bootstrap address without a peer id");
     assert!(
         matches!(error, StartError::BootstrapWithoutPeer { .. }),
         "{error}"
