@@ -58,6 +58,8 @@ pub(super) struct Guard {
     mark: Option<SignMark>,
     /// The mark has risen since [`Guard::take_mark`].
     risen: bool,
+    /// A signature was refused since [`Guard::take_refusal`].
+    refused: bool,
     height: u64,
     /// What we signed at `height`, as signed.
     own: BTreeMap<(u32, SignStep), Bytes>,
@@ -73,6 +75,7 @@ impl Guard {
             state: State::Unchecked,
             mark,
             risen: false,
+            refused: false,
             height: 0,
             own: BTreeMap::new(),
         }
@@ -183,27 +186,43 @@ impl Guard {
         self.state = State::Stopped { reason };
     }
 
-    /// Signs `content` under `domain` at a place in our life. `None`: it would break rule 1, which the
-    /// engine prevents by not asking; this is the last line of defence.
+    /// Signs `content` under `domain` at a place in our life. `None`: it would break rule 1.
     pub(super) fn sign(&mut self, at: SignMark, domain: &str, content: Bytes) -> Option<Signature> {
-        if !self.allows((at.height, at.round)) || at.height != self.height {
+        if !self.may_sign(at, &content) {
+            self.refused = true;
             return None;
         }
-        match self.own.get(&(at.round, at.step)) {
-            Some(signed) if *signed != content => return None,
-            Some(_) => {}
-            None if self.mark.is_some_and(|mark| at <= mark) => return None,
-            None => {
-                if self.state == State::Unchecked {
-                    self.state = State::Trusted { barrier: None };
-                }
-                self.mark = Some(at);
-                self.risen = true;
-                self.remember(at, content.clone());
-            }
-        }
         let message = signature::message(domain, &self.genesis_id, &content);
-        self.key.as_ref().map(|key| key.sign(&message))
+        let signature = self.key.as_ref().map(|key| key.sign(&message));
+        if !self.own.contains_key(&(at.round, at.step)) {
+            if self.state == State::Unchecked {
+                self.state = State::Trusted { barrier: None };
+            }
+            self.mark = Some(at);
+            self.risen = true;
+            self.remember(at, content);
+        }
+        signature
+    }
+
+    fn may_sign(&self, at: SignMark, content: &Bytes) -> bool {
+        let place = (at.height, at.round);
+        self.allows(place)
+            && at.height == self.height
+            && match self.own.get(&(at.round, at.step)) {
+                Some(signed) => signed == content,
+                None => self.mark.is_none_or(|mark| at > mark),
+            }
+    }
+
+    /// Whether a signature was refused since the last call. Then this round is barred: the mark reaches
+    /// into it, and the log does not say how far.
+    pub(super) fn take_refusal(&mut self, place: Place) -> bool {
+        let refused = std::mem::take(&mut self.refused);
+        if let (true, State::Unchecked | State::Trusted { .. }) = (refused, &self.state) {
+            self.state = State::Trusted { barrier: Some(place) };
+        }
+        refused
     }
 
     fn remember(&mut self, at: SignMark, content: Bytes) {
@@ -226,8 +245,8 @@ impl Guard {
         matches!(self.state, State::Stopped { .. })
     }
 
-    /// For status; `is_validator` at the current height.
-    pub(super) fn signing(&self, is_validator: bool) -> Signing {
+    /// For status; `is_validator` at the height of `place`.
+    pub(super) fn signing(&self, is_validator: bool, place: Place) -> Signing {
         match &self.state {
             _ if self.key.is_none() => Signing::Observer,
             State::Stopped { reason } => Signing::Stopped {

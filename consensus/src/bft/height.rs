@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arc_malachitebft_core_consensus::MisbehaviorEvidence;
-use arc_malachitebft_core_types::{Round, Timeout, VoteExtensionPolicy};
+use arc_malachitebft_core_types::VoteExtensionPolicy;
 use aureon_types::EmptyBlocks;
 
 use super::{
@@ -23,8 +23,7 @@ impl Bft {
         if self.phase == Phase::Running && head.height < self.height() {
             return; // an import that consensus has overtaken
         }
-        self.port.timers.stop_steps();
-        self.port.timers.stop(Timer::StepOver);
+        self.port.timers.stop_round();
         self.pace(now, effects);
     }
 
@@ -113,22 +112,13 @@ impl Bft {
             .guard
             .begin_height(self.head.height, is_validator, own.unwrap_or_default())
         {
-            let after = self.listening_time();
+            let after = self.port.whole_round(0).saturating_mul(2);
             self.port.timers.start(Timer::Listened, after, effects);
         }
         let members = Members::new(self.validators(next));
         // Not as a restart, and without a target time: the core would read a clock.
         let start = CoreInput::StartHeight(Height(next), members, false, None, VoteExtensionPolicy::Disabled);
         self.drive(start, effects);
-    }
-
-    /// Two timeouts of a first round.
-    fn listening_time(&self) -> Duration {
-        let timeout = |timeout| self.port.timeout(timeout);
-        let round = timeout(Timeout::propose(Round::ZERO))
-            .saturating_add(timeout(Timeout::prevote(Round::ZERO)))
-            .saturating_add(timeout(Timeout::precommit(Round::ZERO)));
-        round.saturating_mul(2)
     }
 
     /// Takes from the core what came after the decision: a quarter of all evidence, and the precommits

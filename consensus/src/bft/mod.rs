@@ -241,7 +241,10 @@ impl Bft {
             metrics: &(), // the type of metrics without the `metrics` feature
             with: effect => Ok::<_, Infallible>(port.perform(effect, effects))
         );
-        if let Err(error) = result {
+        let refused = self.port.guard.take_refusal((self.height(), self.round()));
+        if let Err(error) = result
+            && !refused
+        {
             self.halt(&error, effects);
         }
     }
@@ -288,17 +291,33 @@ impl Bft {
                 self.port.guard.listened((self.height(), self.round()));
                 self.step_over(effects);
             }
-            Some(Timer::StepOver) => self.step_over(effects),
+            Some(Timer::StepOver(round)) if round == self.round() => self.step_over(effects),
+            Some(Timer::StepOver(_)) => {}
         }
     }
 
-    /// Leaves a round in which we may not sign, by the rule that ends any round (Tendermint, line 65).
-    /// Safe at any time: safety rests on what is signed, and in this round nothing is.
-    fn step_over(&mut self, effects: &mut Vec<Effect>) {
+    /// Whether this round gets nowhere and should be left.
+    ///
+    /// *Barred*: we may not sign in it, and with two validators nobody else can end it. *Left*: a
+    /// validator votes in a later round. One that came back from the first case is alone there, and too
+    /// few for the core to follow (a third of the power would do); if it is needed for a quorum, nobody
+    /// would ever move.
+    fn is_futile(&self) -> bool {
         let (height, round) = (self.height(), self.round());
-        if self.is_running(height) && self.halted.is_none() && self.port.guard.barred((height, round)) {
+        let left = || self.core.driver.votes().max_round() > self.core.round();
+        self.is_running(height)
+            && self.halted.is_none()
+            && !self.core.driver.step_is_commit()
+            && (self.port.guard.barred((height, round)) || left())
+    }
+
+    /// Leaves a round by the rule that ends any round (Tendermint, line 65). Safe at any time: safety
+    /// rests on what is signed, not on when a round begins.
+    fn step_over(&mut self, effects: &mut Vec<Effect>) {
+        if self.is_futile() {
+            let round = self.round();
             // The core votes and proposes already in the next round inside this call.
-            self.core.params.enabled = self.port.guard.allows((height, round.saturating_add(1)));
+            self.core.params.enabled = self.port.guard.allows((self.height(), round.saturating_add(1)));
             self.run(
                 CoreInput::TimeoutElapsed(Timeout::precommit(Round::new(round))),
                 effects,
@@ -308,7 +327,7 @@ impl Bft {
 
     /// Turns what the call left behind into effects, in an order that keeps durable before visible.
     fn flush(&mut self, effects: &mut Vec<Effect>) {
-        self.watch_barred_round(effects);
+        self.watch_futile_round(effects);
         if let Some((height, round, proposer)) = self.port.started.take() {
             effects.push(Effect::RoundStarted {
                 height,
@@ -349,14 +368,11 @@ impl Bft {
         }
     }
 
-    fn watch_barred_round(&mut self, effects: &mut Vec<Effect>) {
-        let place = (self.height(), self.round());
-        if self.is_running(place.0)
-            && self.port.guard.barred(place)
-            && !self.port.timers.runs(Timer::StepOver)
-        {
-            let after = self.port.timeout(Timeout::precommit(Round::new(place.1)));
-            self.port.timers.start(Timer::StepOver, after, effects);
+    fn watch_futile_round(&mut self, effects: &mut Vec<Effect>) {
+        let round = self.round();
+        if self.is_futile() && !self.port.timers.runs(Timer::StepOver(round)) {
+            let after = self.port.whole_round(round);
+            self.port.timers.start(Timer::StepOver(round), after, effects);
         }
     }
 

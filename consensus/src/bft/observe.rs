@@ -31,7 +31,10 @@ impl Bft {
             validators,
             total_power: set.total_power(),
             quorum_power: quorum(set.total_power()),
-            signing: self.port.guard.signing(self.is_validator(height)),
+            signing: self
+                .port
+                .guard
+                .signing(self.is_validator(height), (height, round)),
             drops: self.drops,
         }
     }

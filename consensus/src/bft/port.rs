@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, time::Duration};
 use arc_malachitebft_core_consensus::{
     self as malachite, LivenessMsg, Resumable, Resume, SignedConsensusMsg, VoteExtensionError,
 };
-use arc_malachitebft_core_types::{CertificateError, LinearTimeouts, SignedMessage, Timeout};
+use arc_malachitebft_core_types::{CertificateError, LinearTimeouts, Round, SignedMessage, Timeout};
 use aureon_types::{
     Address, CommitCertificate, Signature, SignedProposal, SignedVote,
     genesis::BftTimeouts,
@@ -93,18 +93,30 @@ impl Port {
         self.timeouts.duration_for(timeout)
     }
 
+    /// All steps of a round one after the other.
+    pub(super) fn whole_round(&self, round: u32) -> Duration {
+        let round = Round::new(round);
+        let steps = [
+            Timeout::propose(round),
+            Timeout::prevote(round),
+            Timeout::precommit(round),
+        ];
+        steps
+            .into_iter()
+            .fold(Duration::ZERO, |sum, step| sum.saturating_add(self.timeout(step)))
+    }
+
     /// Forgets what belonged to the last height.
     pub(super) fn begin_height(&mut self) {
         self.records.clear();
         self.published.clear();
         self.wanted = None;
-        self.timers.stop_steps();
-        self.timers.stop(Timer::StepOver);
+        self.timers.stop_round();
     }
 
     /// Answers one effect. Total: an error here would resume the core with `Continue`, which it takes
     /// for a wrong answer. That is used on purpose for a signature that must not be given: the core
-    /// then fails the whole call and the engine halts.
+    /// then gives up the call.
     pub(super) fn perform(
         &mut self,
         effect: malachite::Effect<Chain>,
@@ -113,7 +125,7 @@ impl Port {
         use malachite::Effect as Core;
         match effect {
             Core::CancelAllTimeouts(resume) => {
-                self.timers.stop_steps();
+                self.timers.stop_round();
                 resume.resume_with(())
             }
             Core::CancelTimeout(timeout, resume) => {

@@ -5,6 +5,10 @@
 //! their signatures from the index; they are published again (with attempt numbers: peers may not have
 //! them). What a crash cut off is derived, signed and appended. Without the index the core would sign
 //! afresh; without a complete log it would derive something else.
+//!
+//! An earlier life may have been silent in a part of the height (see the guard). What the core decides
+//! there was never signed and must not be signed now. A message of ours directly follows, in the log,
+//! the record that caused it; so before the last of them the core may sign only where one follows.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +41,10 @@ impl Bft {
         self.begin_height(now, &log, effects);
         let inputs: Vec<_> = log.iter().map(record_in).collect();
         self.core.index_wal_entries(&inputs);
-        for (record, input) in log.iter().zip(inputs) {
+        let address = self.port.guard.address();
+        let ours = |record: &LogRecord| address.is_some_and(|own| record.signed_by(&own).is_some());
+        let last = log.iter().rposition(ours);
+        for (position, (record, input)) in log.iter().zip(inputs).enumerate() {
             match record {
                 LogRecord::Value(value) => {
                     self.blocks.known.insert(value.block_id);
@@ -51,7 +58,12 @@ impl Bft {
                 }
                 LogRecord::Vote(_) | LogRecord::Polka(_) => {}
             }
-            self.drive(input, effects);
+            if last.is_some_and(|last| position < last) {
+                self.core.params.enabled = log.get(position.saturating_add(1)).is_some_and(ours);
+                self.run(input, effects);
+            } else {
+                self.drive(input, effects);
+            }
         }
         self.core.reset_entries_index();
         self.port.replaying = None;

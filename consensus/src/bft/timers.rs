@@ -20,8 +20,8 @@ pub(super) enum Timer {
     NextHeight,
     /// Enough was heard to sign (see the guard).
     Listened,
-    /// This round cannot be signed in: go on to the next.
-    StepOver,
+    /// This round gets nowhere (it cannot be signed in, or others have left it): go on to the next.
+    StepOver(u32),
 }
 
 #[derive(Debug, Default)]
@@ -44,10 +44,11 @@ impl Timers {
         self.running.retain(|(running, _)| *running != timer);
     }
 
-    /// Stops the core's timers: at a new round, and at the commit, else the core would go on
-    /// rebroadcasting the votes of the decided height.
-    pub(super) fn stop_steps(&mut self) {
-        self.running.retain(|(timer, _)| !matches!(timer, Timer::Step(_)));
+    /// Stops what belongs to a round: when a new one begins, and at the commit, else the core would go
+    /// on rebroadcasting the votes of the decided height.
+    pub(super) fn stop_round(&mut self) {
+        self.running
+            .retain(|(timer, _)| !matches!(timer, Timer::Step(_) | Timer::StepOver(_)));
     }
 
     pub(super) fn runs(&self, timer: Timer) -> bool {
@@ -78,7 +79,7 @@ mod tests {
         assert_eq!(timers.fired(TimerId(2)), Some(propose));
         assert_eq!(timers.fired(TimerId(2)), None, "fired");
         timers.start(propose, Duration::ZERO, &mut effects);
-        timers.stop_steps();
+        timers.stop_round();
         assert_eq!(timers.fired(TimerId(4)), None, "stopped");
         assert!(timers.runs(Timer::NextHeight));
         assert_eq!(effects.len(), 4);

@@ -125,10 +125,22 @@ enum Wire {
 
 #[derive(Debug)]
 enum Event {
-    Deliver { from: usize, wire: Wire },
+    Deliver {
+        from: usize,
+        wire: Wire,
+    },
     Local(Input),
-    Built { height: u64, round: u32, block: Block },
-    Executed { height: u64, round: u32, proposer: Address, block: Block },
+    Built {
+        height: u64,
+        round: u32,
+        block: Block,
+    },
+    Executed {
+        height: u64,
+        round: u32,
+        proposer: Address,
+        block: Block,
+    },
     Stored(Vec<(Block, CommitCertificate)>),
     DiskDone,
     Tick,
@@ -139,7 +151,11 @@ enum Event {
 
 enum Job {
     StartLog(u64),
-    Sync { records: Vec<LogRecord>, mark: Option<SignMark>, messages: Vec<OutgoingMessage> },
+    Sync {
+        records: Vec<LogRecord>,
+        mark: Option<SignMark>,
+        messages: Vec<OutgoingMessage>,
+    },
 }
 
 /// `log`, `mark`, `bodies` and `chain` are on disk and survive a crash; the rest does not.
@@ -208,7 +224,10 @@ impl Network {
             keys: keys(scenario.validators),
             decided: BTreeMap::new(),
             sent: BTreeMap::new(),
-            report: Report { logs: vec![BTreeMap::new(); count], ..Report::default() },
+            report: Report {
+                logs: vec![BTreeMap::new(); count],
+                ..Report::default()
+            },
             scenario,
         }
     }
@@ -219,7 +238,14 @@ impl Network {
             self.boot(node);
             self.schedule(SECOND, node, None, Event::Tick);
         }
-        for (when, node) in self.scenario.on_demand.clone().unwrap_or_default().into_iter().zip([0, 1, 2].into_iter().cycle()) {
+        for (when, node) in self
+            .scenario
+            .on_demand
+            .clone()
+            .unwrap_or_default()
+            .into_iter()
+            .zip([0, 1, 2].into_iter().cycle())
+        {
             self.schedule(when, node % self.scenario.validators, None, Event::Transaction);
         }
         let mut stalled = self.scenario.no_blocks_before > 0;
@@ -227,7 +253,11 @@ impl Network {
             self.now = when;
             if stalled && when >= self.scenario.no_blocks_before {
                 stalled = false;
-                self.report.rounds = self.nodes.iter().filter_map(|node| Some(node.engine.as_ref()?.status().round)).collect();
+                self.report.rounds = self
+                    .nodes
+                    .iter()
+                    .filter_map(|node| Some(node.engine.as_ref()?.status().round))
+                    .collect();
             }
             if life.is_none_or(|life| life == self.nodes[node].life) {
                 self.on_event(node, event);
@@ -236,10 +266,18 @@ impl Network {
                 return;
             }
             if when > GIVE_UP {
-                let nodes: Vec<String> = self.nodes.iter().map(|node| {
-                    let status = node.engine.as_ref().map(Engine::status);
-                    format!("head {}: {:?}", node.head(), status.map(|s| (s.height, s.round, s.step, s.signing, s.waiting_for)))
-                }).collect();
+                let nodes: Vec<String> = self
+                    .nodes
+                    .iter()
+                    .map(|node| {
+                        let status = node.engine.as_ref().map(Engine::status);
+                        format!(
+                            "head {}: {:?}",
+                            node.head(),
+                            status.map(|s| (s.height, s.round, s.step, s.signing, s.waiting_for))
+                        )
+                    })
+                    .collect();
                 return self.violate(format!("no liveness: {nodes:#?}"));
             }
         }
@@ -254,12 +292,33 @@ impl Network {
             Event::Built { height, round, block } => {
                 let block_id = block.id();
                 self.nodes[node].bodies.insert(block_id, block);
-                self.input(node, Input::Built { height, round, block_id });
+                self.input(
+                    node,
+                    Input::Built {
+                        height,
+                        round,
+                        block_id,
+                    },
+                );
             }
-            Event::Executed { height, round, proposer, block } => {
+            Event::Executed {
+                height,
+                round,
+                proposer,
+                block,
+            } => {
                 let (block_id, valid) = (block.id(), block.valid);
                 self.nodes[node].bodies.insert(block_id, block); // durable before the engine hears of it
-                self.input(node, Input::Executed { height, round, proposer, block_id, valid });
+                self.input(
+                    node,
+                    Input::Executed {
+                        height,
+                        round,
+                        proposer,
+                        block_id,
+                        valid,
+                    },
+                );
             }
             Event::Stored(blocks) => self.on_stored(node, blocks),
             Event::DiskDone => self.on_disk_done(node),
@@ -283,7 +342,8 @@ impl Network {
         match wire {
             Wire::Consensus(bytes) => {
                 if self.nodes[node].seen.insert(blake3(&[&bytes])) {
-                    let (message, _) = Message::decode(&bytes).expect("honest and dishonest nodes encode well");
+                    let (message, _) =
+                        Message::decode(&bytes).expect("honest and dishonest nodes encode well");
                     self.on_message(node, message);
                 }
             }
@@ -345,7 +405,9 @@ impl Network {
     }
 
     fn input(&mut self, node: usize, input: Input) {
-        let Some(engine) = self.nodes[node].engine.as_mut() else { return };
+        let Some(engine) = self.nodes[node].engine.as_mut() else {
+            return;
+        };
         let mut effects = Vec::new();
         engine.handle(at(self.now), input, &mut effects);
         self.perform_all(node, effects);
@@ -359,27 +421,49 @@ impl Network {
         let life = Some(self.nodes[node].life);
         match effect {
             Effect::StartLog { height } => self.enqueue(node, Job::StartLog(height)),
-            Effect::SyncThenPublish { records, sign_mark, messages } => {
+            Effect::SyncThenPublish {
+                records,
+                sign_mark,
+                messages,
+            } => {
                 let mut messages = messages;
                 if self.scenario.publish_first {
                     self.publish(node, std::mem::take(&mut messages));
                 }
-                self.enqueue(node, Job::Sync { records, mark: sign_mark, messages });
+                self.enqueue(
+                    node,
+                    Job::Sync {
+                        records,
+                        mark: sign_mark,
+                        messages,
+                    },
+                );
             }
             Effect::StartTimer { id, after } => {
                 let after = u64::try_from(after.as_micros()).unwrap();
                 self.schedule(after, node, life, Event::Local(Input::TimerFired(id)));
             }
             Effect::Build { height, round, .. } => self.build(node, height, round),
-            Effect::Execute { height, round, proposer, block_id, .. } => match self.nodes[node].body(&block_id).cloned() {
+            Effect::Execute {
+                height,
+                round,
+                proposer,
+                block_id,
+                ..
+            } => match self.nodes[node].body(&block_id).cloned() {
                 Some(block) => self.execute(node, height, round, proposer, block),
                 None => {
-                    self.nodes[node].waiting.insert(block_id, (height, round, proposer));
+                    self.nodes[node]
+                        .waiting
+                        .insert(block_id, (height, round, proposer));
                     self.broadcast(node, &Wire::BlockRequest(block_id));
                 }
             },
             Effect::Fetch { block_id, .. } => self.broadcast(node, &Wire::BlockRequest(block_id)),
-            Effect::Commit { certificate, evidence } => {
+            Effect::Commit {
+                certificate,
+                evidence,
+            } => {
                 self.judge(node, evidence);
                 match self.nodes[node].bodies.get(&certificate.block_id).cloned() {
                     Some(block) => {
@@ -389,13 +473,20 @@ impl Network {
                     None => self.violate(format!("node {node} decides a block that it does not have")),
                 }
             }
-            Effect::HeightClosed { height, precommits, evidence } => {
+            Effect::HeightClosed {
+                height,
+                precommits,
+                evidence,
+            } => {
                 self.judge(node, evidence);
                 if let Some((_, certificate)) = self.nodes[node].chain.get(&height) {
-                    self.report.late_precommits += precommits.len().saturating_sub(certificate.signatures.len()) as u64;
+                    self.report.late_precommits +=
+                        precommits.len().saturating_sub(certificate.signatures.len()) as u64;
                 }
             }
-            Effect::RoundStarted { round, .. } => self.report.highest_round = self.report.highest_round.max(round),
+            Effect::RoundStarted { round, .. } => {
+                self.report.highest_round = self.report.highest_round.max(round)
+            }
             Effect::SigningStopped { reason } => self.report.stopped.push((node, reason)),
             Effect::Halted { reason } => self.violate(format!("node {node} halted: {reason}")),
         }
@@ -406,7 +497,10 @@ impl Network {
             return;
         }
         let invalid = self.scenario.equivocator == Some(node) && self.random.below(4) == 0;
-        let parent = self.nodes[node].chain.get(&(height - 1)).map_or(0, |(block, _)| block.timestamp_ms);
+        let parent = self.nodes[node]
+            .chain
+            .get(&(height - 1))
+            .map_or(0, |(block, _)| block.timestamp_ms);
         let block = Block {
             height,
             nonce: self.random.next(),
@@ -414,23 +508,43 @@ impl Network {
             valid: !invalid,
         };
         let took = self.random.between(500, 5_000);
-        self.schedule(took, node, Some(self.nodes[node].life), Event::Built { height, round, block });
+        self.schedule(
+            took,
+            node,
+            Some(self.nodes[node].life),
+            Event::Built { height, round, block },
+        );
     }
 
     fn execute(&mut self, node: usize, height: u64, round: u32, proposer: Address, block: Block) {
         let (took, life) = (self.random.between(500, 8_000), Some(self.nodes[node].life));
-        self.schedule(took, node, life, Event::Executed { height, round, proposer, block });
+        self.schedule(
+            took,
+            node,
+            life,
+            Event::Executed {
+                height,
+                round,
+                proposer,
+                block,
+            },
+        );
     }
 
     /// Evidence must be true, and name nobody but the equivocator.
     fn judge(&mut self, node: usize, evidence: Vec<Evidence>) {
         let guilty = self.scenario.equivocator.map(|node| self.keys[node].address());
-        let shared = self.scenario.same_key.map(|(_, owner)| self.keys[owner].address());
+        let shared = self
+            .scenario
+            .same_key
+            .map(|(_, owner)| self.keys[owner].address());
         for evidence in evidence {
             let differ = match &evidence {
                 Evidence::Votes(pair) => {
                     let (a, b) = (&pair.0, &pair.1);
-                    let place = |vote: &SignedVote| (vote.vote.kind, vote.vote.height, vote.vote.round, vote.validator);
+                    let place = |vote: &SignedVote| {
+                        (vote.vote.kind, vote.vote.height, vote.vote.round, vote.validator)
+                    };
                     place(a) == place(b) && a.vote.block_id != b.vote.block_id
                 }
                 Evidence::Proposals(pair) => {
@@ -461,15 +575,23 @@ impl Network {
                 self.violate(format!("node {node} decided an invalid block at {height}"));
             }
             if let Err(fault) = certificate.verify(&crate::support::set(&self.keys), &GENESIS) {
-                self.violate(format!("node {node} has a false certificate at {height}: {fault}"));
+                self.violate(format!(
+                    "node {node} has a false certificate at {height}: {fault}"
+                ));
             }
             self.report.committed.entry(height).or_insert(self.now);
-            head = Some(Head { height, block_id: id, timestamp_ms: block.timestamp_ms });
+            head = Some(Head {
+                height,
+                block_id: id,
+                timestamp_ms: block.timestamp_ms,
+            });
             self.nodes[node].bodies.insert(id, block.clone());
             self.nodes[node].chain.insert(height, (block, certificate));
         }
         if let Some(head) = head {
-            self.nodes[node].arrived.retain(|_, block| block.height > head.height);
+            self.nodes[node]
+                .arrived
+                .retain(|_, block| block.height > head.height);
             if self.scenario.on_demand.is_some() {
                 self.nodes[node].transactions = 0;
                 self.input(node, Input::PendingTransactions(false));
@@ -498,21 +620,37 @@ impl Network {
 
     /// Of the job under way any prefix may have reached the disk; what waits behind it is lost.
     fn crash(&mut self, node: usize) {
-        if let Some(Job::Sync { mut records, mark, .. }) = self.nodes[node].disk.pop_front() {
+        if let Some(Job::Sync {
+            mut records, mark, ..
+        }) = self.nodes[node].disk.pop_front()
+        {
             let kept = usize::try_from(self.random.below(records.len() as u64 + 1)).unwrap();
             records.truncate(kept);
-            self.nodes[node].log.1.extend(records.iter().map(|record| record.encode().to_vec()));
+            self.nodes[node]
+                .log
+                .1
+                .extend(records.iter().map(|record| record.encode().to_vec()));
             // The mark may be written or not, whatever happened to the records.
             if let Some(mark) = mark.filter(|_| self.random.below(2) == 0) {
                 self.nodes[node].mark = Some(mark.encode().to_vec());
             }
         }
         let old = std::mem::take(&mut self.nodes[node]);
-        let kept = Node { life: old.life + 1, jobs: old.jobs, ..Node::default() };
+        let kept = Node {
+            life: old.life + 1,
+            jobs: old.jobs,
+            ..Node::default()
+        };
         self.nodes[node] = if self.scenario.wiped == Some(node) {
             kept
         } else {
-            Node { log: old.log, mark: old.mark, bodies: old.bodies, chain: old.chain, ..kept }
+            Node {
+                log: old.log,
+                mark: old.mark,
+                bodies: old.bodies,
+                chain: old.chain,
+                ..kept
+            }
         };
         let down = self.random.between(SECOND / 10, 8 * SECOND);
         self.schedule(down, node, None, Event::Restart);
@@ -521,10 +659,20 @@ impl Network {
     fn on_disk_done(&mut self, node: usize) {
         match self.nodes[node].disk.pop_front() {
             Some(Job::StartLog(height)) => self.nodes[node].log = (height, Vec::new()),
-            Some(Job::Sync { records, mark, messages }) => {
+            Some(Job::Sync {
+                records,
+                mark,
+                messages,
+            }) => {
                 let height = self.nodes[node].log.0;
-                self.report.logs[node].entry(height).or_default().extend(records.iter().cloned());
-                self.nodes[node].log.1.extend(records.iter().map(|record| record.encode().to_vec()));
+                self.report.logs[node]
+                    .entry(height)
+                    .or_default()
+                    .extend(records.iter().cloned());
+                self.nodes[node]
+                    .log
+                    .1
+                    .extend(records.iter().map(|record| record.encode().to_vec()));
                 if let Some(mark) = mark {
                     self.nodes[node].mark = Some(mark.encode().to_vec());
                 }
@@ -545,13 +693,27 @@ impl Network {
         }
         let head = match self.nodes[node].chain.last_key_value() {
             None => genesis_head(),
-            Some((height, (block, _))) => Head { height: *height, block_id: block.id(), timestamp_ms: block.timestamp_ms },
+            Some((height, (block, _))) => Head {
+                height: *height,
+                block_id: block.id(),
+                timestamp_ms: block.timestamp_ms,
+            },
         };
         let (height, log) = &self.nodes[node].log;
-        let log = if *height == head.height + 1 { log.clone() } else { Vec::new() };
-        let log: Vec<LogRecord> = log.iter().map(|bytes| LogRecord::decode(bytes).expect("what we wrote")).collect();
+        let log = if *height == head.height + 1 {
+            log.clone()
+        } else {
+            Vec::new()
+        };
+        let log: Vec<LogRecord> = log
+            .iter()
+            .map(|bytes| LogRecord::decode(bytes).expect("what we wrote"))
+            .collect();
         self.report.replayed += log.len() as u64;
-        let mark = self.nodes[node].mark.as_ref().map(|bytes| SignMark::decode(bytes).expect("what we wrote"));
+        let mark = self.nodes[node]
+            .mark
+            .as_ref()
+            .map(|bytes| SignMark::decode(bytes).expect("what we wrote"));
         let mut effects = Vec::new();
         let engine = Engine::start(at(self.now), config, head, log, mark, &mut effects);
         self.nodes[node].engine = Some(engine);
@@ -594,18 +756,30 @@ impl Network {
 
     /// Sends each peer the truth, its opposite, or both.
     fn equivocate(&mut self, node: usize, message: Message, attempt: u16) {
-        let Some(truth) = self.wire(node, &message, attempt) else { return };
+        let Some(truth) = self.wire(node, &message, attempt) else {
+            return;
+        };
         let key = self.keys[node].clone();
         let lie = match message {
             Message::Vote(signed) => {
                 let mut vote = signed.vote;
-                vote.block_id = if vote.block_id.is_none() { Some(BlockId([7; 32])) } else { None };
+                vote.block_id = if vote.block_id.is_none() {
+                    Some(BlockId([7; 32]))
+                } else {
+                    None
+                };
                 let lie = Message::Vote(SignedVote::sign(vote, &key, &GENESIS));
                 Wire::Consensus(lie.encode(attempt).unwrap().to_vec())
             }
             Message::Proposal(signed) if signed.proposal.valid_round.is_none() => {
-                let Wire::Proposed(_, block, _) = &truth else { return };
-                let other = Block { nonce: self.random.next(), valid: true, ..block.clone() };
+                let Wire::Proposed(_, block, _) = &truth else {
+                    return;
+                };
+                let other = Block {
+                    nonce: self.random.next(),
+                    valid: true,
+                    ..block.clone()
+                };
                 let mut proposal = signed.proposal;
                 proposal.block_id = other.id();
                 Wire::Proposed(SignedProposal::sign(proposal, &key, &GENESIS), other, attempt)
@@ -630,7 +804,10 @@ impl Network {
             Message::Proposal(proposal) => (proposal.proposer, 2, proposal.proposal.encode()),
             Message::Polka(_) | Message::Round(_) => return,
         };
-        let shared = self.scenario.same_key.is_some_and(|(_, owner)| self.keys[owner].address() == author);
+        let shared = self
+            .scenario
+            .same_key
+            .is_some_and(|(_, owner)| self.keys[owner].address() == author);
         if shared || self.keys.get(node).map(SecretKey::address) != Some(author) {
             return;
         }
@@ -638,7 +815,11 @@ impl Network {
         let first = self.sent.entry(place).or_insert_with(|| bytes.to_vec());
         if first[..] != bytes[..] {
             self.report.contradictions += 1;
-            self.violate(format!("node {node} contradicts itself at {}/{}", message.height(), message.round()));
+            self.violate(format!(
+                "node {node} contradicts itself at {}/{}",
+                message.height(),
+                message.round()
+            ));
         }
     }
 
@@ -661,7 +842,15 @@ impl Network {
         let copies = 1 + u64::from(self.random.percent(self.scenario.duplicate_percent));
         for _ in 0..copies {
             let delay = self.random.between(1_000, 50_000);
-            self.schedule(delay, to, None, Event::Deliver { from, wire: wire.clone() });
+            self.schedule(
+                delay,
+                to,
+                None,
+                Event::Deliver {
+                    from,
+                    wire: wire.clone(),
+                },
+            );
         }
     }
 
@@ -677,8 +866,12 @@ impl Network {
 
     fn sync(&mut self, node: usize) {
         let head = self.nodes[node].head();
-        let ahead: Vec<usize> =
-            self.nodes[node].peers.iter().filter(|(_, height)| **height > head).map(|(peer, _)| *peer).collect();
+        let ahead: Vec<usize> = self.nodes[node]
+            .peers
+            .iter()
+            .filter(|(_, height)| **height > head)
+            .map(|(peer, _)| *peer)
+            .collect();
         let far = self.nodes[node].peers.values().any(|height| *height > head + 1);
         self.input(node, Input::Behind(far));
         if !ahead.is_empty() {
@@ -688,8 +881,12 @@ impl Network {
     }
 
     fn serve_range(&mut self, node: usize, to: usize, from: u64) {
-        let mut blocks: Vec<_> =
-            self.nodes[node].chain.range(from..).take(RANGE).map(|(_, block)| block.clone()).collect();
+        let mut blocks: Vec<_> = self.nodes[node]
+            .chain
+            .range(from..)
+            .take(RANGE)
+            .map(|(_, block)| block.clone())
+            .collect();
         if self.scenario.equivocator == Some(node)
             && self.random.below(2) == 0
             && let Some((_, certificate)) = blocks.first_mut()
@@ -727,18 +924,27 @@ impl Network {
 
     fn schedule(&mut self, after: Micros, node: usize, life: Option<u32>, event: Event) {
         self.sequence += 1;
-        self.events.insert((self.now + after, self.sequence), (node, life, event));
+        self.events
+            .insert((self.now + after, self.sequence), (node, life, event));
     }
 
     fn violate(&mut self, what: String) {
-        self.report.violations.push(format!("seed {} at {} us: {what}", self.scenario.seed, self.now));
+        self.report
+            .violations
+            .push(format!("seed {} at {} us: {what}", self.scenario.seed, self.now));
     }
 
     /// Everything that happens, in order, enters the trace hash.
     fn trace(&mut self, node: usize, event: &Event) {
         let what: (u8, Vec<u8>) = match event {
-            Event::Deliver { wire: Wire::Consensus(bytes), .. } => (0, bytes.clone()),
-            Event::Deliver { wire: Wire::Proposed(proposal, ..), .. } => (1, proposal.signature.0.to_vec()),
+            Event::Deliver {
+                wire: Wire::Consensus(bytes),
+                ..
+            } => (0, bytes.clone()),
+            Event::Deliver {
+                wire: Wire::Proposed(proposal, ..),
+                ..
+            } => (1, proposal.signature.0.to_vec()),
             Event::Deliver { from, .. } => (2, vec![*from as u8]),
             Event::Built { block, .. } => (3, block.id().0.to_vec()),
             Event::Executed { block, .. } => (4, block.id().0.to_vec()),

@@ -12,11 +12,18 @@ pub const GENESIS: GenesisId = GenesisId([0xA0; 32]);
 pub const WALL_MS: u64 = 1_000_000_000;
 
 pub fn keys(count: usize) -> Vec<SecretKey> {
-    (1..=count).map(|seed| SecretKey::from_seed([seed as u8; 32])).collect()
+    (1..=count)
+        .map(|seed| SecretKey::from_seed([seed as u8; 32]))
+        .collect()
 }
 
 pub fn set(keys: &[SecretKey]) -> ValidatorSet {
-    ValidatorSet::new(keys.iter().map(|key| Validator::new(key.public_key(), 1)).collect()).unwrap()
+    ValidatorSet::new(
+        keys.iter()
+            .map(|key| Validator::new(key.public_key(), 1))
+            .collect(),
+    )
+    .unwrap()
 }
 
 pub fn config(keys: &[SecretKey], key: Option<&SecretKey>) -> Config {
@@ -25,18 +32,30 @@ pub fn config(keys: &[SecretKey], key: Option<&SecretKey>) -> Config {
         engine: "poa",
         block_time: Duration::from_millis(100),
         empty_blocks: EmptyBlocks::Always,
-        timeouts: BftTimeouts { propose_ms: 400, vote_ms: 250, increment_ms: 100, ceiling_ms: 3_000 },
+        timeouts: BftTimeouts {
+            propose_ms: 400,
+            vote_ms: 250,
+            increment_ms: 100,
+            ceiling_ms: 3_000,
+        },
         schedule: Schedule::fixed(set(keys)),
         key: key.cloned(),
     }
 }
 
 pub fn genesis_head() -> Head {
-    Head { height: 0, block_id: BlockId(GENESIS.0), timestamp_ms: WALL_MS - 1_000 }
+    Head {
+        height: 0,
+        block_id: BlockId(GENESIS.0),
+        timestamp_ms: WALL_MS - 1_000,
+    }
 }
 
 pub fn at(micros: u64) -> Now {
-    Now { monotonic: Duration::from_micros(micros), wall_ms: WALL_MS + micros / 1_000 }
+    Now {
+        monotonic: Duration::from_micros(micros),
+        wall_ms: WALL_MS + micros / 1_000,
+    }
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, seeded, good enough for schedules.
