@@ -256,7 +256,7 @@ impl Guard {
             State::Listening { .. } => Signing::Listening,
             State::Trusted {
                 barrier: Some((height, round)),
-            } if (self.height, 0) <= (*height, *round) => Signing::Barred {
+            } if place <= (*height, *round) => Signing::Barred {
                 height: *height,
                 round: *round,
             },

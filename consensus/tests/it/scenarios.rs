@@ -222,3 +222,13 @@ fn blocks_on_demand_come_with_transactions_only() {
         );
     }
 }
+
+/// By hand, after a change to the engine: `cargo test -p aureon-consensus --test it -- --ignored`.
+#[test]
+#[ignore = "takes minutes: a thousand runs"]
+fn five_hundred_seeds() {
+    for seed in 1_000..1_500 {
+        assert_holds(&run(storm(seed)));
+        assert_holds(&run(hail(seed)));
+    }
+}
