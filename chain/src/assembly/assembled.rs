@@ -13,16 +13,7 @@ pub(super) enum Slot {
     /// From our pool: its signature was verified.
     Known(VerifiedTransaction),
     /// From a peer: only its leaf was checked.
-    Fetched(SignedTransaction),
-}
-
-impl Slot {
-    pub(super) fn signed(&self) -> &SignedTransaction {
-        match self {
-            Self::Known(verified) => verified.signed(),
-            Self::Fetched(signed) => signed,
-        }
-    }
+    Fetched(Box<SignedTransaction>),
 }
 
 /// All parts of a block, not yet joined.
@@ -51,9 +42,12 @@ impl AssembledBlock {
         let mut verified = HashMap::with_capacity(self.slots.len());
         let mut transactions = Vec::with_capacity(self.slots.len());
         for slot in self.slots {
-            transactions.push(slot.signed().clone());
-            if let Slot::Known(known) = slot {
-                verified.insert(known.leaf(), known);
+            match slot {
+                Slot::Fetched(signed) => transactions.push(*signed),
+                Slot::Known(known) => {
+                    transactions.push(known.signed().clone());
+                    verified.insert(known.leaf(), known);
+                }
             }
         }
         let block = Block::new(self.header, self.previous_commit, transactions)?;

@@ -27,7 +27,7 @@ pub struct Assembler<P> {
     /// most twice [`MAX_PENDING`], the highest; forgetting one costs a second assembly.
     done: BTreeMap<BlockId, (u64, u32)>,
     peers: BTreeSet<P>,
-    /// Who was asked last.
+    /// Who was asked last, for whatever block: the next block begins with another, to spread the load.
     last_asked: Option<P>,
     committed: u64,
     next_request: u64,
@@ -166,11 +166,18 @@ impl<P: Peer> Assembler<P> {
                 let pending = self
                     .pending
                     .entry(id)
-                    .or_insert_with(|| Pending::new(height, round, Some(peer)));
-                if pending.parts.is_none() {
-                    let mut parts = Parts::new(header, previous_commit, leaves);
+                    .or_insert_with(|| Pending::new(height, round, Some(peer), self.last_asked));
+                if pending.parts.is_some() {
+                    return;
+                }
+                let mut parts = Parts::new(header, previous_commit, leaves);
+                let is_asking = pending.outstanding.is_some();
+                if is_asking {
+                    // Perhaps the answer need not be waited for. Else the next step looks.
                     parts.look_up(known);
-                    pending.learn_parts(parts);
+                }
+                pending.learn_parts(parts);
+                if is_asking {
                     self.settle(id, None, effects);
                 }
             }
@@ -200,7 +207,7 @@ impl<P: Peer> Assembler<P> {
         let pending = self
             .pending
             .entry(id)
-            .or_insert_with(|| Pending::new(height, round, peer));
+            .or_insert_with(|| Pending::new(height, round, peer, self.last_asked));
         pending.wanted = true;
         pending.named_by(round, peer);
     }
@@ -425,7 +432,7 @@ impl<P: Peer> Assembler<P> {
         let Some(pending) = self.pending.get_mut(&id) else {
             return;
         };
-        let (peer, kind) = match pending.next_step(now, &self.peers, self.last_asked) {
+        let (peer, kind) = match pending.next_step(now, &self.peers) {
             Step::Ask(peer, kind) => (peer, kind),
             Step::Rest(_) => return,
             Step::GiveUp => {
@@ -491,6 +498,6 @@ fn slot(transaction: SignedTransaction, known: Known<'_>) -> Slot {
     let leaf = transaction.leaf();
     match known(&leaf).filter(|verified| verified.leaf() == leaf) {
         Some(verified) => Slot::Known(verified),
-        None => Slot::Fetched(transaction),
+        None => Slot::Fetched(Box::new(transaction)),
     }
 }

@@ -48,7 +48,7 @@ pub(super) struct Parts {
     missing: usize,
     /// Size of the transactions found, in bytes.
     found_bytes: usize,
-    /// Of these, what does not share memory with the pool.
+    /// Memory of those that are not shared with the pool, in bytes.
     fetched_bytes: usize,
 }
 
@@ -133,9 +133,10 @@ impl Parts {
             };
             bytes = bytes.saturating_add(transaction.size());
             self.found_bytes = self.found_bytes.saturating_add(transaction.size());
-            self.fetched_bytes = self.fetched_bytes.saturating_add(transaction.size());
+            let memory = transaction.size().saturating_add(size_of::<SignedTransaction>());
+            self.fetched_bytes = self.fetched_bytes.saturating_add(memory);
             self.missing = self.missing.saturating_sub(1);
-            *slot = Some(Slot::Fetched(transaction));
+            *slot = Some(Slot::Fetched(Box::new(transaction)));
         }
         Ok(match self.missing {
             0 => Filled::Complete,
@@ -181,13 +182,16 @@ pub(super) struct Pending<P> {
     hints: Vec<P>,
     /// Who was asked in this pass, for this kind.
     tried: BTreeSet<P>,
+    /// The last peer asked that is no hint. Each block goes round all peers by itself, so that
+    /// everybody is asked in the end.
+    cursor: Option<P>,
     kind: Kind,
     passes: u32,
 }
 
 impl<P: Peer> Pending<P> {
-    /// Known by id only. `peer` named it.
-    pub(super) fn new(height: u64, round: u32, peer: Option<P>) -> Self {
+    /// Known by id only. `peer` named it. `cursor`: peers after this one are asked first.
+    pub(super) fn new(height: u64, round: u32, peer: Option<P>, cursor: Option<P>) -> Self {
         Self {
             height,
             round,
@@ -197,6 +201,7 @@ impl<P: Peer> Pending<P> {
             parts: None,
             hints: peer.into_iter().collect(),
             tried: BTreeSet::new(),
+            cursor,
             kind: Kind::Block,
             passes: 0,
         }
@@ -245,18 +250,15 @@ impl<P: Peer> Pending<P> {
         self.tried.remove(&peer);
     }
 
-    /// Whom to ask for what. `peers`: everybody connected; `start`: where to begin among those that
-    /// are no hints, so that the load is spread.
-    pub(super) fn next_step(&mut self, now: Duration, peers: &BTreeSet<P>, start: Option<P>) -> Step<P> {
-        if let Some(peer) = self.next_peer(peers, start) {
-            self.tried.insert(peer);
+    /// Whom to ask for what, among everybody connected.
+    pub(super) fn next_step(&mut self, now: Duration, peers: &BTreeSet<P>) -> Step<P> {
+        if let Some(peer) = self.next_peer(peers) {
             return Step::Ask(peer, self.kind);
         }
         if self.kind == Kind::Transactions {
             self.kind = Kind::Block;
             self.tried.clear();
-            if let Some(peer) = self.next_peer(peers, start) {
-                self.tried.insert(peer);
+            if let Some(peer) = self.next_peer(peers) {
                 return Step::Ask(peer, self.kind);
             }
         }
@@ -281,7 +283,7 @@ impl<P: Peer> Pending<P> {
         Step::Rest(self.rests_until)
     }
 
-    fn next_peer(&self, peers: &BTreeSet<P>, start: Option<P>) -> Option<P> {
+    fn next_peer(&mut self, peers: &BTreeSet<P>) -> Option<P> {
         let limit = if self.kind == Kind::Transactions {
             LEAF_TRIES
         } else {
@@ -291,16 +293,16 @@ impl<P: Peer> Pending<P> {
             return None;
         }
         let untried = |peer: &P| !self.tried.contains(peer) && peers.contains(peer);
-        if let Some(hint) = self.hints.iter().copied().find(untried) {
-            return Some(hint);
-        }
-        let after = peers
-            .iter()
-            .filter(|peer| start.is_none_or(|start| **peer > start));
-        let before = peers
-            .iter()
-            .filter(|peer| start.is_some_and(|start| **peer <= start));
-        after.chain(before).copied().find(untried)
+        let peer = self.hints.iter().copied().find(untried).or_else(|| {
+            let after = peers
+                .iter()
+                .filter(|peer| self.cursor.is_none_or(|cursor| **peer > cursor));
+            let peer = after.chain(peers).copied().find(untried)?;
+            self.cursor = Some(peer);
+            Some(peer)
+        })?;
+        self.tried.insert(peer);
+        Some(peer)
     }
 
     /// Ends a request. `None`: it is not this block's, or it is over.

@@ -224,57 +224,33 @@ mod tests {
 
     #[test]
     fn inconsistent_messages_are_refused_by_field() {
-        let (small, large, other) = (sized(2), sized(200), sized(1));
-        type Change = Box<dyn FnOnce(&mut proto::ProposedBlock)>;
-        let cases: Vec<(&str, &Block, Change)> = vec![
-            ("\"proposal\"", &small, Box::new(|m| m.proposal = None)),
-            ("\"header\"", &small, Box::new(|m| m.header = None)),
-            (
-                "\"previous_commit\"",
-                &small,
-                Box::new(|m| m.previous_commit = None),
-            ),
-            (
-                "\"previous_commit\"",
-                &small,
-                Box::new(|m| m.previous_commit = Some(vec![1].into())),
-            ),
-            ("\"attempt\"", &small, Box::new(|m| m.attempt = None)),
-            ("\"attempt\"", &small, Box::new(|m| m.attempt = Some(65_536))),
-            ("\"transactions\"", &small, Box::new(|m| m.transactions.reverse())),
-            (
-                "\"leaves\"",
-                &small,
-                Box::new(|m| m.leaves = Some(vec![0; 32].into())),
-            ),
-            (
-                "\"leaves\"",
-                &sized(0),
-                Box::new(|m| m.leaves = Some(Bytes::new())),
-            ),
-            (
-                "\"leaves\"",
-                &large,
-                Box::new(|m| m.leaves = m.leaves.take().map(|l| l.slice(1..))),
-            ),
-            (
-                "\"leaves\"",
-                &large,
-                Box::new(|m| m.leaves = m.leaves.take().map(|l| l.slice(32..))),
-            ),
-            ("\"proposal\"", &small, {
-                let other = propose(&other).to_proto();
-                Box::new(move |m| m.proposal = Some(other))
-            }),
-        ]
-        .into_iter()
-        .map(|(field, block, change)| (field, block.clone(), change))
-        .map(|(field, block, change)| (field, &*Box::leak(Box::new(block)), change))
-        .collect();
-        for (index, (field, block, change)) in cases.into_iter().enumerate() {
+        let (small, large) = (sized(2), sized(200));
+        let other = propose(&sized(1)).to_proto();
+        let refused = |field: &str, block: &Block, change: &dyn Fn(&mut proto::ProposedBlock)| {
             let error = changed(block, change).unwrap_err();
-            assert!(error.contains(field), "case {index}: {error}");
-        }
+            assert!(error.contains(&format!("\"{field}\"")), "{field}: {error}");
+        };
+        refused("proposal", &small, &|m| m.proposal = None);
+        refused("proposal", &small, &|m| m.proposal = Some(other.clone()));
+        refused("header", &small, &|m| m.header = None);
+        refused("previous_commit", &small, &|m| m.previous_commit = None);
+        refused("previous_commit", &small, &|m| {
+            m.previous_commit = Some(vec![1].into())
+        });
+        refused("attempt", &small, &|m| m.attempt = None);
+        refused("attempt", &small, &|m| m.attempt = Some(65_536));
+        refused("transactions", &small, &|m| m.transactions.reverse());
+        refused("leaves", &small, &|m| m.leaves = Some(vec![0; 32].into()));
+        refused("leaves", &sized(0), &|m| m.leaves = Some(Bytes::new()));
+        refused("leaves", &large, &|m| {
+            m.leaves = m.leaves.take().map(|leaves| leaves.slice(1..))
+        });
+        refused("leaves", &large, &|m| {
+            m.leaves = m.leaves.take().map(|leaves| leaves.slice(32..))
+        });
+        refused("leaves", &large, &|m| {
+            m.leaves = Some(vec![0; 32 * MAX_LEAVES + 32].into())
+        });
     }
 
     #[test]

@@ -18,6 +18,9 @@ impl<P: Peer> RangeSync<P> {
         if self.behind && self.pause.is_none() {
             self.plan(now);
             self.import(now, effects);
+        }
+        // Import may have found a reason to pause.
+        if self.behind && self.pause.is_none() {
             self.verify(effects);
             self.request(now, effects);
         }
