@@ -1,8 +1,7 @@
 //! What a block changed so far, above a state that stays as it is.
 
-use std::collections::HashMap;
-
 use aureon_types::{Account, Address, StateChanges};
+use hashbrown::HashMap;
 
 use super::{StateError, StateReader};
 

@@ -105,7 +105,7 @@ impl Mempool {
         account: &AccountState,
     ) -> Result<Admitted, Rejection> {
         self.precheck(&transaction)?;
-        let fresh = Queue::new(*account);
+        let fresh = Queue::new(*account, self.next_arrival);
         let assessment = match self.senders.get(&transaction.sender()) {
             Some(queue) => self.assess(&transaction, queue, account)?,
             None => self.assess(&transaction, &fresh, account)?,
@@ -156,7 +156,7 @@ impl Mempool {
             return Err(Rejection::NonceTooFarAhead { nonce, next, ahead });
         }
         let replaced = queue.get(nonce);
-        if let Some(current) = replaced.map(Entry::price) {
+        if let Some(current) = replaced.map(|entry| entry.price) {
             let needed = self.config.replacement_price(current);
             // Equal only at the highest price there is, where nothing can be dearer.
             if given < needed || given == current {
@@ -195,7 +195,7 @@ impl Mempool {
         if queue.len() < self.config.max_per_sender {
             return Ok(None);
         }
-        match queue.last().filter(|last| last.nonce() > nonce) {
+        match queue.last().filter(|last| last.nonce > nonce) {
             Some(last) => Ok(Some(last)),
             None => Err(Rejection::SenderFull { count: queue.len() }),
         }
@@ -211,6 +211,8 @@ impl Mempool {
         let arrival = self.next_arrival;
         self.next_arrival = arrival.saturating_add(1);
         Entry {
+            nonce: transaction.transaction().nonce,
+            price: transaction.transaction().gas_price,
             transaction,
             arrival,
             added: now,
@@ -223,7 +225,7 @@ impl Mempool {
     /// Puts an assessed entry in its place.
     fn enter(&mut self, entry: Entry, account: &AccountState) -> Option<TransactionId> {
         self.link(&entry);
-        let queue = self.senders.get_or_new(entry.transaction.sender(), *account);
+        let queue = self.senders.get_or_new(entry.transaction.sender(), *account, entry.arrival);
         queue.learn(*account);
         let before = queue.ends();
         let replaced = queue.insert(entry, &mut self.index);

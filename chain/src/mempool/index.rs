@@ -42,21 +42,18 @@ impl PickKey {
     }
 }
 
-/// Order of eviction: cheapest first, then latest.
+/// Order of eviction: cheapest first, then the queue that was made last. (Not the latest transaction:
+/// then every addition to a queue would move its key.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TailKey {
     pub price: u64,
-    arrival: Reverse<u64>,
+    born: Reverse<u64>,
     pub sender: Address,
 }
 
 impl TailKey {
-    pub fn new(price: u64, arrival: u64, sender: Address) -> Self {
-        Self {
-            price,
-            arrival: Reverse(arrival),
-            sender,
-        }
+    pub fn new(price: u64, born: u64, sender: Address) -> Self {
+        Self { price, born: Reverse(born), sender }
     }
 }
 

@@ -41,9 +41,10 @@ pub use rejection::Rejection;
 pub use updates::{DropReason, Dropped};
 pub use view::{LISTED_TRANSACTIONS, ListedTransaction, MempoolView};
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use aureon_types::{Address, Hash, TransactionId, VerifiedTransaction};
+use hashbrown::HashMap;
 
 use index::{Index, Place};
 use queue::{Entry, Queue};

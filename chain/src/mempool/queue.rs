@@ -1,6 +1,6 @@
 //! One sender's transactions.
 
-use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
+use std::{collections::VecDeque, ops::RangeInclusive, time::Duration};
 
 use aureon_types::{Amount, VerifiedTransaction};
 
@@ -9,10 +9,12 @@ use super::{
     index::{Ends, Index, PickKey, Place, TailKey},
 };
 
-/// A transaction in the pool.
+/// A transaction in the pool. What is compared often is copied here from behind the pointer.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub transaction: VerifiedTransaction,
+    pub nonce: u64,
+    pub price: u64,
     /// Unique, in order of arrival.
     pub arrival: u64,
     pub added: Duration,
@@ -25,27 +27,12 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub fn price(&self) -> u64 {
-        self.transaction.transaction().gas_price
-    }
-
-    pub fn nonce(&self) -> u64 {
-        self.transaction.transaction().nonce
-    }
-
     pub fn place(&self) -> Place {
-        Place {
-            sender: self.transaction.sender(),
-            nonce: self.nonce(),
-        }
+        Place { sender: self.transaction.sender(), nonce: self.nonce }
     }
 
     pub fn pick_key(&self) -> PickKey {
-        PickKey::new(self.price(), self.arrival, self.place())
-    }
-
-    fn tail_key(&self) -> TailKey {
-        TailKey::new(self.price(), self.arrival, self.transaction.sender())
+        PickKey::new(self.price, self.arrival, self.place())
     }
 }
 
@@ -54,21 +41,19 @@ impl Entry {
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
     account: AccountState,
-    entries: BTreeMap<u64, Entry>,
+    /// Sorted by nonce. Nearly all changes are at the two ends.
+    entries: VecDeque<Entry>,
     /// The first nonce that is missing.
     next: u64,
     /// Sum of all entries' highest costs; at most the balance.
     cost: u64,
+    /// Arrival number of the first transaction that made this queue.
+    born: u64,
 }
 
 impl Queue {
-    pub fn new(account: AccountState) -> Self {
-        Self {
-            account,
-            entries: BTreeMap::new(),
-            next: account.nonce,
-            cost: 0,
-        }
+    pub fn new(account: AccountState, born: u64) -> Self {
+        Self { account, entries: VecDeque::new(), next: account.nonce, cost: 0, born }
     }
 
     pub fn account(&self) -> AccountState {
@@ -91,44 +76,47 @@ impl Queue {
         self.entries.is_empty()
     }
 
+    /// Where the nonce is (`Ok`) or would be (`Err`).
+    fn position(&self, nonce: u64) -> Result<usize, usize> {
+        match self.entries.back() {
+            Some(last) if nonce <= last.nonce => self.entries.binary_search_by_key(&nonce, |entry| entry.nonce),
+            _ => Err(self.entries.len()),
+        }
+    }
+
     pub fn get(&self, nonce: u64) -> Option<&Entry> {
-        self.entries.get(&nonce)
+        self.entries.get(self.position(nonce).ok()?)
     }
 
     /// The ready transaction with this nonce.
     pub fn get_ready(&self, nonce: u64) -> Option<&Entry> {
-        self.entries
-            .get(&nonce)
-            .filter(|entry| entry.parked_since.is_none())
+        self.get(nonce).filter(|entry| entry.parked_since.is_none())
     }
 
     pub fn last(&self) -> Option<&Entry> {
-        self.entries.values().next_back()
+        self.entries.back()
     }
 
     /// In order of nonce.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Entry> {
-        self.entries.values()
+        self.entries.iter()
     }
 
     /// Where the queue stands in the pool's orders.
     pub fn ends(&self) -> Ends {
-        let last = self.last();
-        let tail = last.map(|entry| (entry.parked_since.is_some(), entry.tail_key()));
-        Ends {
-            head: self.get_ready(self.account.nonce).map(Entry::pick_key),
-            tail,
-        }
+        let head = self.entries.front().filter(|entry| entry.parked_since.is_none()).map(Entry::pick_key);
+        let tail = self.entries.back().map(|entry| {
+            let key = TailKey::new(entry.price, self.born, entry.transaction.sender());
+            (entry.parked_since.is_some(), key)
+        });
+        Ends { head, tail }
     }
 
     /// The balance, given what a caller read while this queue was waiting. Blocks are told through
     /// [`Self::set_account`]; beside them only a balance that rose since then is news.
     pub fn balance_with(&self, read: &AccountState) -> Amount {
-        if read.nonce == self.account.nonce {
-            self.account.balance.max(read.balance)
-        } else {
-            self.account.balance
-        }
+        let known = self.account.balance;
+        if read.nonce == self.account.nonce { known.max(read.balance) } else { known }
     }
 
     /// Takes over the balance of [`Self::balance_with`].
@@ -138,21 +126,28 @@ impl Queue {
 
     /// Adds or replaces; says what was replaced. The pool's orders by queue end are the caller's.
     pub fn insert(&mut self, entry: Entry, index: &mut Index) -> Option<Entry> {
-        let nonce = entry.nonce();
+        let nonce = entry.nonce;
         self.cost = self.cost.saturating_add(entry.cost);
-        let replaced = self.entries.insert(nonce, entry);
-        self.cost = self
-            .cost
-            .saturating_sub(replaced.as_ref().map_or(0, |entry| entry.cost));
-        if nonce == self.next {
-            self.advance(index);
+        match self.position(nonce) {
+            Ok(position) => {
+                let replaced = self.entries.get_mut(position).map(|place| std::mem::replace(place, entry));
+                self.cost = self.cost.saturating_sub(replaced.as_ref().map_or(0, |entry| entry.cost));
+                replaced
+            }
+            Err(position) => {
+                self.entries.insert(position, entry);
+                if nonce == self.next {
+                    self.advance(index);
+                }
+                None
+            }
         }
-        replaced
     }
 
     /// Takes one out; those behind it are parked.
     pub fn remove(&mut self, nonce: u64, now: Duration, index: &mut Index) -> Option<Entry> {
-        let entry = self.entries.remove(&nonce)?;
+        let position = self.position(nonce).ok()?;
+        let entry = self.entries.remove(position)?;
         self.cost = self.cost.saturating_sub(entry.cost);
         if entry.parked_since.is_none() {
             self.next = nonce;
@@ -166,10 +161,8 @@ impl Queue {
     pub fn set_account(&mut self, account: AccountState, now: Duration, index: &mut Index) -> Vec<Entry> {
         let went_back = account.nonce < self.account.nonce;
         self.account = account;
-        let waiting = self.entries.split_off(&account.nonce);
-        let used: Vec<Entry> = std::mem::replace(&mut self.entries, waiting)
-            .into_values()
-            .collect();
+        let (Ok(waiting) | Err(waiting)) = self.position(account.nonce);
+        let used: Vec<Entry> = self.entries.drain(..waiting).collect();
         for entry in &used {
             self.cost = self.cost.saturating_sub(entry.cost);
         }
@@ -184,26 +177,33 @@ impl Queue {
         used
     }
 
+    fn from(&mut self, nonce: u64) -> impl Iterator<Item = &mut Entry> {
+        let (Ok(position) | Err(position)) = self.position(nonce);
+        self.entries.range_mut(position..)
+    }
+
     /// From the first missing nonce on: what is there is ready.
     fn advance(&mut self, index: &mut Index) {
-        while let Some(entry) = self.entries.get_mut(&self.next) {
+        let mut next = self.next;
+        for entry in self.from(next) {
+            if entry.nonce != next {
+                break;
+            }
             index.unpark(entry);
-            self.next = self.next.saturating_add(1);
+            next = next.saturating_add(1);
         }
+        self.next = next;
     }
 
     fn park_from(&mut self, nonce: u64, now: Duration, index: &mut Index) {
-        for (_, entry) in self.entries.range_mut(nonce..) {
-            if entry.parked_since.is_some() {
-                break;
-            }
+        for entry in self.from(nonce).take_while(|entry| entry.parked_since.is_none()) {
             index.park(entry, now);
         }
     }
 
     /// Schedules the next announcement of an entry.
     pub fn set_announcement(&mut self, nonce: u64, announcement: (Duration, u32), index: &mut Index) {
-        if let Some(entry) = self.entries.get_mut(&nonce) {
+        if let Some(entry) = self.from(nonce).next().filter(|entry| entry.nonce == nonce) {
             index.reschedule(entry, announcement);
         }
     }
@@ -213,7 +213,7 @@ impl Queue {
         let mut info = NonceInfo::empty(self.account.nonce);
         info.next_expected = self.next;
         let mut expected = self.next;
-        for (nonce, _) in self.entries.range(self.next..) {
+        for Entry { nonce, .. } in self.entries.iter().filter(|entry| entry.parked_since.is_some()) {
             match info.parked.last_mut() {
                 Some(range) if *nonce == expected => *range = *range.start()..=*nonce,
                 _ => {

@@ -71,7 +71,7 @@ impl Mempool {
             return;
         };
         let may_go = |entry: &&Entry| {
-            entry.price() < newcomer.price && (newcomer.waits_for.is_none() || entry.parked_since.is_some())
+            entry.price < newcomer.price && (newcomer.waits_for.is_none() || entry.parked_since.is_some())
         };
         for entry in queue.iter().rev().take_while(may_go) {
             if need.is_met() {

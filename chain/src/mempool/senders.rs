@@ -46,13 +46,13 @@ impl Senders {
         Arc::make_mut(shard).get_mut(sender).map(Arc::make_mut)
     }
 
-    /// The queue of `sender`, made if it has none.
-    pub fn get_or_new(&mut self, sender: Address, account: AccountState) -> &mut Queue {
+    /// The queue of `sender`, made if it has none, for the transaction with this arrival number.
+    pub fn get_or_new(&mut self, sender: Address, account: AccountState, arrival: u64) -> &mut Queue {
         let shard = Arc::make_mut(&mut self.0[shard(&sender)]);
         Arc::make_mut(
             shard
                 .entry(sender)
-                .or_insert_with(|| Arc::new(Queue::new(account))),
+                .or_insert_with(|| Arc::new(Queue::new(account, arrival))),
         )
     }
 

@@ -165,7 +165,7 @@ fn order_by_definition(pool: &Mempool) -> Vec<VerifiedTransaction> {
             .min_by_key(|queue| {
                 queue
                     .last()
-                    .map(|entry| (std::cmp::Reverse(entry.price()), entry.arrival))
+                    .map(|entry| (std::cmp::Reverse(entry.price), entry.arrival))
             });
         let Some(entry) = next.and_then(Vec::pop) else {
             return order;

@@ -98,7 +98,7 @@ impl Mempool {
         let used = queue.set_account(account, now, &mut self.index);
         let mut unaffordable = Vec::new();
         while queue.cost() > account.balance.0 {
-            let Some(last) = queue.last().map(Entry::nonce) else {
+            let Some(last) = queue.last().map(|entry| entry.nonce) else {
                 break;
             };
             unaffordable.extend(queue.remove(last, now, &mut self.index));
