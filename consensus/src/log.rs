@@ -193,3 +193,112 @@ pub(crate) fn proposal_mark(proposal: &SignedProposal) -> SignMark {
         step: SignStep::Proposal,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aureon_types::{CommitSignature, GenesisId, Proposal, SecretKey, Signature, Vote};
+
+    use super::*;
+
+    const GENESIS: GenesisId = GenesisId([7; 32]);
+    const BLOCK: BlockId = BlockId([5; 32]);
+
+    fn records() -> Vec<LogRecord> {
+        let key = SecretKey::from_seed([1; 32]);
+        let vote = Vote {
+            kind: VoteKind::Precommit,
+            height: 3,
+            round: 0,
+            block_id: Some(BLOCK),
+        };
+        let proposal = Proposal {
+            height: 3,
+            round: 2,
+            block_id: BLOCK,
+            valid_round: None,
+        };
+        let signature = CommitSignature {
+            validator: key.address(),
+            signature: Signature([2; 64]),
+        };
+        let value = LoggedValue {
+            height: 3,
+            round: 0,
+            valid_round: None,
+            proposer: key.address(),
+            block_id: BLOCK,
+            valid: false,
+        };
+        let mut records = vec![
+            LogRecord::Vote(SignedVote::sign(vote, &key, &GENESIS)),
+            LogRecord::Proposal(SignedProposal::sign(proposal, &key, &GENESIS)),
+            LogRecord::Polka(PolkaCertificate::new(3, 1, BLOCK, vec![signature])),
+            LogRecord::Value(value),
+            LogRecord::Value(LoggedValue {
+                valid_round: Some(0),
+                valid: true,
+                ..value
+            }),
+        ];
+        let steps = [StepTimeout::Propose, StepTimeout::Prevote, StepTimeout::Precommit];
+        records.extend(steps.map(|step| LogRecord::Timeout { step, round: 0 }));
+        records
+    }
+
+    #[test]
+    fn records_come_back() {
+        for record in records() {
+            assert_eq!(LogRecord::decode(&record.encode()), Ok(record));
+        }
+    }
+
+    #[test]
+    fn no_cut_or_changed_record_comes_back_as_another_life_of_itself() {
+        for record in records() {
+            let bytes = record.encode();
+            for length in 0..bytes.len() {
+                assert!(
+                    LogRecord::decode(&bytes[..length]).is_err(),
+                    "{record:?} cut to {length}"
+                );
+            }
+            for position in 0..bytes.len() {
+                let mut changed = bytes.to_vec();
+                changed[position] ^= 0x40;
+                assert_ne!(LogRecord::decode(&changed), Ok(record.clone()), "byte {position}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_encoding_of_a_timeout_is_pinned() {
+        let record = LogRecord::Timeout {
+            step: StepTimeout::Precommit,
+            round: 7,
+        };
+        assert_eq!(record.encode()[..], [0x2a, 4, 0x08, 3, 0x10, 7]);
+        assert!(
+            LogRecord::decode(&[0x2a, 4, 0x08, 4, 0x10, 7]).is_err(),
+            "an unknown kind"
+        );
+        assert!(LogRecord::decode(&[]).is_err());
+    }
+
+    #[test]
+    fn who_signed_what_is_read_from_the_record() {
+        let (own, other) = (SecretKey::from_seed([1; 32]).address(), Address([9; 20]));
+        let marks: Vec<_> = records().iter().map(|record| record.signed_by(&own)).collect();
+        let mark = |round, step| {
+            Some(SignMark {
+                height: 3,
+                round,
+                step,
+            })
+        };
+        assert_eq!(
+            marks[..3],
+            [mark(0, SignStep::Precommit), mark(2, SignStep::Proposal), None]
+        );
+        assert!(records().iter().all(|record| record.signed_by(&other).is_none()));
+    }
+}

@@ -181,3 +181,193 @@ fn check_quorum(
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aureon_types::{
+        BlockId, CommitSignature, Proposal, SecretKey, Signature, SignedProposal, Validator, Vote,
+    };
+
+    use super::*;
+    use crate::{PolkaCertificate, RoundCertificate, RoundSignature, Schedule};
+
+    const GENESIS: GenesisId = GenesisId([7; 32]);
+    const BLOCK: BlockId = BlockId([5; 32]);
+
+    fn keys() -> Vec<SecretKey> {
+        (1..=4).map(|seed| SecretKey::from_seed([seed; 32])).collect()
+    }
+
+    fn set() -> ValidatorSet {
+        ValidatorSet::new(
+            keys()
+                .iter()
+                .map(|key| Validator::new(key.public_key(), 1))
+                .collect(),
+        )
+        .unwrap()
+    }
+
+    fn stranger() -> SecretKey {
+        SecretKey::from_seed([9; 32])
+    }
+
+    fn check(message: Message) -> Result<(), Fault> {
+        verify(message, &set(), &GENESIS).map(drop)
+    }
+
+    fn vote(kind: VoteKind, round: u32, block_id: Option<BlockId>) -> Vote {
+        Vote {
+            kind,
+            height: 3,
+            round,
+            block_id,
+        }
+    }
+
+    fn polka(signers: &[SecretKey]) -> PolkaCertificate {
+        let sign = |key: &SecretKey| CommitSignature {
+            validator: key.address(),
+            signature: SignedVote::sign(vote(VoteKind::Prevote, 1, Some(BLOCK)), key, &GENESIS).signature,
+        };
+        PolkaCertificate::new(3, 1, BLOCK, signers.iter().map(sign).collect())
+    }
+
+    fn round(kind: RoundCertificateKind, votes: &[(VoteKind, Option<BlockId>)]) -> RoundCertificate {
+        let sign = |(key, (kind, block_id)): (&SecretKey, &(VoteKind, Option<BlockId>))| RoundSignature {
+            kind: *kind,
+            block_id: *block_id,
+            validator: key.address(),
+            signature: SignedVote::sign(vote(*kind, 1, *block_id), key, &GENESIS).signature,
+        };
+        RoundCertificate::new(3, 1, kind, keys().iter().zip(votes).map(sign).collect())
+    }
+
+    #[test]
+    fn votes() {
+        let good = SignedVote::sign(vote(VoteKind::Prevote, 0, None), &keys()[0], &GENESIS);
+        assert_eq!(check(Message::Vote(good.clone())), Ok(()));
+        let name = good.validator;
+        let other = SignedVote {
+            vote: vote(VoteKind::Precommit, 0, None),
+            ..good.clone()
+        };
+        assert_eq!(check(Message::Vote(other)), Err(Fault::BadSignature(name)));
+        let elsewhere = SignedVote::sign(good.vote, &keys()[0], &GenesisId([8; 32]));
+        assert_eq!(check(Message::Vote(elsewhere)), Err(Fault::BadSignature(name)));
+        let strange = SignedVote::sign(good.vote, &stranger(), &GENESIS);
+        assert_eq!(
+            check(Message::Vote(strange)),
+            Err(Fault::UnknownSigner(stranger().address()))
+        );
+    }
+
+    #[test]
+    fn proposals() {
+        let schedule = Schedule::fixed(set());
+        let proposer = schedule.proposer(3, 2).unwrap().address;
+        let key = keys().into_iter().find(|key| key.address() == proposer).unwrap();
+        let other = keys().into_iter().find(|key| key.address() != proposer).unwrap();
+        let proposal = Proposal {
+            height: 3,
+            round: 2,
+            block_id: BLOCK,
+            valid_round: Some(1),
+        };
+        let signed =
+            |proposal, key: &SecretKey| Message::Proposal(SignedProposal::sign(proposal, key, &GENESIS));
+        assert_eq!(check(signed(proposal, &key)), Ok(()));
+        assert_eq!(
+            check(signed(proposal, &other)),
+            Err(Fault::NotTheProposer {
+                signer: other.address(),
+                round: 2,
+                expected: proposer
+            })
+        );
+        for valid_round in [2, 3] {
+            let proposal = Proposal {
+                valid_round: Some(valid_round),
+                ..proposal
+            };
+            assert_eq!(
+                check(signed(proposal, &key)),
+                Err(Fault::ValidRound {
+                    round: 2,
+                    valid_round
+                })
+            );
+        }
+        let forged = SignedProposal {
+            proposer,
+            ..SignedProposal::sign(proposal, &other, &GENESIS)
+        };
+        assert_eq!(
+            check(Message::Proposal(forged)),
+            Err(Fault::BadSignature(proposer))
+        );
+    }
+
+    #[test]
+    fn polkas() {
+        assert_eq!(check(Message::Polka(polka(&keys()[..3]))), Ok(()));
+        let fault = Fault::TooLittlePower {
+            signed: 2,
+            total: 4,
+            thirds: 2,
+        };
+        assert_eq!(check(Message::Polka(polka(&keys()[..2]))), Err(fault));
+        let one = keys()[0].clone();
+        let repeated = polka(&[one.clone(), one.clone(), one.clone()]);
+        assert_eq!(
+            check(Message::Polka(repeated)),
+            Err(Fault::DuplicateSigner(one.address()))
+        );
+        let with = polka(&[&keys()[..3], &[stranger()]].concat());
+        assert_eq!(
+            check(Message::Polka(with)),
+            Err(Fault::UnknownSigner(stranger().address()))
+        );
+    }
+
+    /// The core takes certificates apart: a forged signature beyond the quorum would become evidence.
+    #[test]
+    fn every_signature_of_a_certificate_is_checked_also_beyond_the_quorum() {
+        for position in 0..4 {
+            let mut forged = polka(&keys());
+            forged.signatures[position].signature = Signature([1; 64]);
+            let name = forged.signatures[position].validator;
+            assert_eq!(check(Message::Polka(forged)), Err(Fault::BadSignature(name)));
+        }
+    }
+
+    #[test]
+    fn round_certificates() {
+        use RoundCertificateKind::{Precommit, Skip};
+        use VoteKind::{Precommit as Pc, Prevote as Pv};
+        let fault = |signed, thirds| {
+            Err(Fault::TooLittlePower {
+                signed,
+                total: 4,
+                thirds,
+            })
+        };
+        for (kind, votes, expected) in [
+            (Skip, &[(Pv, None), (Pc, Some(BLOCK))][..], Ok(())),
+            (Skip, &[(Pv, None)], fault(1, 1)),
+            (Precommit, &[(Pc, None), (Pc, Some(BLOCK)), (Pc, None)], Ok(())),
+            (Precommit, &[(Pc, None), (Pc, None)], fault(2, 2)),
+        ] {
+            assert_eq!(
+                check(Message::Round(round(kind, votes))),
+                expected,
+                "{kind:?} {votes:?}"
+            );
+        }
+        let mixed = round(Precommit, &[(Pc, None), (Pv, None), (Pc, None)]);
+        assert_eq!(
+            check(Message::Round(mixed)),
+            Err(Fault::WrongVoteKind(keys()[1].address()))
+        );
+    }
+}

@@ -139,13 +139,7 @@ impl Bft {
         match message {
             Message::Proposal(signed) => self.execute(signed, effects),
             Message::Polka(certificate) => self.fetch(certificate.block_id, certificate.round, effects),
-            Message::Vote(vote) => {
-                if let Some(block) = vote.vote.block_id
-                    && self.is_trusted(vote, block)
-                {
-                    self.fetch(block, vote.vote.round, effects);
-                }
-            }
+            Message::Vote(vote) => self.fetch_if_trusted(vote, effects),
             Message::Round(_) => {}
         }
     }
@@ -177,7 +171,15 @@ impl Bft {
         power.saturating_mul(3) > self.validators(vote.vote.height).total_power()
     }
 
-    fn fetch(&mut self, block_id: BlockId, round: u32, effects: &mut Vec<Effect>) {
+    pub(super) fn fetch_if_trusted(&mut self, vote: &SignedVote, effects: &mut Vec<Effect>) {
+        if let Some(block) = vote.vote.block_id
+            && self.is_trusted(vote, block)
+        {
+            self.fetch(block, vote.vote.round, effects);
+        }
+    }
+
+    pub(super) fn fetch(&mut self, block_id: BlockId, round: u32, effects: &mut Vec<Effect>) {
         if !self.blocks.known.contains(&block_id) && self.blocks.missing.insert(block_id, round).is_none() {
             effects.push(Effect::Fetch {
                 height: self.height(),
@@ -205,7 +207,8 @@ impl Bft {
         match message {
             Message::Vote(_) | Message::Proposal(_) => {
                 // One liar must not bar us from a whole height, so far-off rounds do not count.
-                if height != self.height() || round <= self.round().saturating_add(ROUND_LOOKAHEAD) {
+                let from = if height == self.height() { self.round() } else { 0 };
+                if round <= from.saturating_add(ROUND_LOOKAHEAD) {
                     self.port.guard.hear((height, round));
                 }
             }

@@ -379,7 +379,6 @@ impl Bft {
     fn step(&self) -> Step {
         let driver = &self.core.driver;
         match self.phase {
-            Phase::Waiting { .. } if self.head.height >= self.height() => Step::Commit,
             Phase::Waiting { .. } => Step::Waiting,
             Phase::Running if driver.step_is_commit() => Step::Commit,
             Phase::Running if driver.step_is_precommit() => Step::Precommit,

@@ -66,19 +66,19 @@ impl Bft {
             return reason.clone();
         }
         match step {
-            Step::Waiting | Step::Commit if self.head.height < self.height() && step == Step::Commit => {
-                "the decided block to be committed".to_owned()
+            Step::Commit => "the decided block to be committed".to_owned(),
+            Step::Waiting if self.is_on_demand() && !self.pending_transactions => {
+                "a transaction: this network makes blocks on demand".to_owned()
             }
-            Step::Waiting | Step::Commit => match self.config.empty_blocks {
-                EmptyBlocks::OnDemand if !self.pending_transactions => {
-                    "a transaction: this network makes blocks on demand".to_owned()
-                }
-                _ => "the block time to be over".to_owned(),
-            },
+            Step::Waiting => "the block time to be over".to_owned(),
             Step::Propose => self.waiting_for_proposal(round),
             Step::Prevote => silent("prevotes", validators, |votes| votes.prevote.is_none()),
             Step::Precommit => silent("precommits", validators, |votes| votes.precommit.is_none()),
         }
+    }
+
+    fn is_on_demand(&self) -> bool {
+        self.config.empty_blocks == EmptyBlocks::OnDemand
     }
 
     fn waiting_for_proposal(&self, round: u32) -> String {

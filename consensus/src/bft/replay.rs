@@ -67,16 +67,27 @@ impl Bft {
         }
         self.core.reset_entries_index();
         self.port.replaying = None;
-        self.execute_again(&log, effects);
+        self.ask_again(&log, effects);
     }
 
-    /// A proposal whose execution the crash cut short is executed again.
-    fn execute_again(&mut self, log: &[LogRecord], effects: &mut Vec<Effect>) {
+    /// What the crash cut short is asked for again: proposals that were not executed, and blocks that
+    /// were voted for without a proposal here.
+    fn ask_again(&mut self, log: &[LogRecord], effects: &mut Vec<Effect>) {
+        if !self.is_running(self.head.height.saturating_add(1)) || self.core.driver.step_is_commit() {
+            return;
+        }
         for record in log {
-            if let LogRecord::Proposal(signed) = record
-                && self.is_running(signed.proposal.height)
-            {
+            if let LogRecord::Proposal(signed) = record {
                 self.execute(signed, effects);
+            }
+        }
+        for record in log {
+            match record {
+                LogRecord::Vote(vote) => self.fetch_if_trusted(vote, effects),
+                LogRecord::Polka(certificate) => {
+                    self.fetch(certificate.block_id, certificate.round, effects);
+                }
+                LogRecord::Proposal(_) | LogRecord::Value(_) | LogRecord::Timeout { .. } => {}
             }
         }
     }
