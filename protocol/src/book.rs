@@ -9,7 +9,7 @@
 //! - Peers that were only heard of are dialled while there are few peers, and forgotten after
 //!   [`HEARSAY_ATTEMPTS`] failures.
 //! - A *parked* peer (another network, or no Aureon node) is left alone for a while, whatever is heard
-//!   of it.
+//!   of it; for twice as long each time.
 //!
 //! Pure: time comes in, peers to dial come out.
 
@@ -26,6 +26,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// Failed dials after which a peer that was never ready is forgotten.
 const HEARSAY_ATTEMPTS: u32 = 8;
+/// A peer that is parked again and again is left alone for up to 2^5 times as long.
+const PARKING_DOUBLES: u32 = 5;
 /// Most peers in the book. When full, hearsay is forgotten first, then the proven peer with the most
 /// failures; bootstrap peers stay.
 const MAX_PEERS: usize = 1_024;
@@ -87,15 +89,25 @@ impl AddressBook {
         }
     }
 
-    /// Notes addresses that were heard of.
-    pub(crate) fn hear(&mut self, now: Instant, peer: PeerId, addresses: Vec<Multiaddr>) {
+    /// Notes addresses that were heard of, from others or, if it is connected, from the peer itself.
+    pub(crate) fn hear(&mut self, now: Instant, peer: PeerId, addresses: Vec<Multiaddr>, connected: bool) {
         if peer == self.own || addresses.is_empty() {
             return;
         }
         if !self.entries.contains_key(&peer) && !self.make_room() {
             return;
         }
-        let entry = self.entries.entry(peer).or_insert_with(|| Entry::new(now));
+        let entry = self.entries.entry(peer).or_insert_with(|| {
+            let state = if connected {
+                State::Connected
+            } else {
+                State::Waiting { until: now }
+            };
+            Entry {
+                state,
+                ..Entry::new(now)
+            }
+        });
         for address in addresses {
             entry.hear(address);
         }
@@ -156,13 +168,17 @@ impl AddressBook {
         }
     }
 
-    /// Leaves the peer alone for a while. It may still come to us.
+    /// Leaves the peer alone for a while: for `length`, doubled each time up to [`PARKING_DOUBLES`] times.
+    /// It may still come to us.
     pub(crate) fn park(&mut self, now: Instant, peer: &PeerId, length: Duration) {
         if let Some(entry) = self.entries.get_mut(peer) {
+            let until = after(
+                now,
+                length.saturating_mul(1 << entry.failures.min(PARKING_DOUBLES)),
+            );
             entry.proven = false;
-            entry.state = State::Waiting {
-                until: after(now, length),
-            };
+            entry.failures = entry.failures.saturating_add(1);
+            entry.state = State::Waiting { until };
         }
     }
 
@@ -323,7 +339,7 @@ mod tests {
     #[test]
     fn a_proven_peer_is_dialled_again_after_a_partition_of_an_hour() {
         let (mut book, now, peer) = book();
-        book.hear(now, peer, vec![address(1)]);
+        book.hear(now, peer, vec![address(1)], false);
         assert_eq!(book.due(now, 0, TARGET).len(), 1);
         book.connected(&peer);
         book.proven(&peer);
@@ -337,7 +353,7 @@ mod tests {
     #[test]
     fn hearsay_is_dialled_only_while_peers_are_few_and_forgotten_after_failures() {
         let (mut book, now, peer) = book();
-        book.hear(now, peer, vec![address(1)]);
+        book.hear(now, peer, vec![address(1)], false);
         assert_eq!(book.due(now, TARGET, TARGET), []);
         let times = dials_while_dead(&mut book, now, 3_600);
         assert_eq!(times.len(), HEARSAY_ATTEMPTS as usize);
@@ -352,9 +368,30 @@ mod tests {
         book.connected(&peer);
         book.park(now, &peer, seconds(60));
         book.disconnected(now, &peer);
-        book.hear(now, peer, vec![address(2)]);
+        book.hear(now, peer, vec![address(2)], false);
         assert_eq!(book.due(now + seconds(59), 0, TARGET), []);
         assert_eq!(book.due(now + seconds(60), 0, TARGET).len(), 1);
+        // The same again: twice as long.
+        book.connected(&peer);
+        book.park(now, &peer, seconds(60));
+        book.hear(now, peer, vec![address(3)], true);
+        book.disconnected(now, &peer);
+        assert_eq!(book.due(now + seconds(119), 0, TARGET), []);
+        assert_eq!(book.due(now + seconds(120), 0, TARGET).len(), 1);
+        // Once it is ready, all is forgotten.
+        book.connected(&peer);
+        book.proven(&peer);
+        book.disconnected(now, &peer);
+        assert_eq!(book.due(now + seconds(1), 0, TARGET).len(), 1);
+    }
+
+    #[test]
+    fn a_peer_heard_of_over_its_own_connection_is_dialled_only_after_it_is_lost() {
+        let (mut book, now, peer) = book();
+        book.hear(now, peer, vec![address(1)], true);
+        assert_eq!(book.due(now + seconds(60), 0, TARGET), []);
+        book.disconnected(now, &peer);
+        assert_eq!(book.due(now + seconds(1), 0, TARGET).len(), 1);
     }
 
     #[test]
@@ -362,9 +399,9 @@ mod tests {
         let (mut book, now, peer) = book();
         book.add_bootstrap(now, peer, address(100));
         for port in 1..=20 {
-            book.hear(now, peer, vec![address(port)]);
+            book.hear(now, peer, vec![address(port)], false);
         }
-        book.hear(now, peer, vec![address(100), address(15)]);
+        book.hear(now, peer, vec![address(100), address(15)], false);
         book.forget_address(&peer, &address(20));
         let dial = book.due(now, 0, TARGET).remove(0);
         let expected: Vec<_> = [100, 15, 19, 18, 17, 16, 14].map(address).into();
@@ -376,7 +413,7 @@ mod tests {
         let (mut book, now, bootstrap) = book();
         book.add_bootstrap(now, bootstrap, address(1));
         for _ in 0..2 * MAX_PEERS {
-            book.hear(now, PeerId::random(), vec![address(1)]);
+            book.hear(now, PeerId::random(), vec![address(1)], false);
         }
         assert_eq!(book.entries.len(), MAX_PEERS);
         assert!(book.is_bootstrap(&bootstrap));
@@ -393,7 +430,7 @@ mod tests {
         let own = PeerId::random();
         let (mut book, now) = (AddressBook::new(own), Instant::now());
         book.add_bootstrap(now, own, address(1));
-        book.hear(now, own, vec![address(1)]);
+        book.hear(now, own, vec![address(1)], false);
         assert_eq!(book.due(now, 0, TARGET), []);
     }
 }

@@ -21,6 +21,10 @@
 //!
 //! Pure: `handle(now, input, effects)`.
 
+mod greeting;
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -33,7 +37,7 @@ use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 use crate::{
     config::Status,
     event::Event,
-    hello::{self, Answer, Greeting, HelloError, Question},
+    hello::{HelloError, Question},
     score::Offence,
     snapshot::Direction,
 };
@@ -46,6 +50,9 @@ const GUEST_TIME: Duration = Duration::from_secs(60);
 const MAX_GUESTS: usize = 16;
 /// Hellos that are tried on one peer while connections come and go.
 const HELLO_ATTEMPTS: u32 = 3;
+/// Most hellos that one peer may say while it is connected. A node says one, or a few on bad lines; each
+/// may cost us a genesis document.
+const MAX_QUESTIONS: u32 = 16;
 /// How long a ready peer may take to tell what it subscribes to.
 const SUBSCRIPTION_TIME: Duration = Duration::from_secs(10);
 /// A mismatch with one peer is reported at most this often.
@@ -160,6 +167,8 @@ pub(crate) struct Peer {
     says_other: Option<GenesisId>,
     /// It asked us something sensible.
     asked: bool,
+    /// Hellos that it said, sensible or not.
+    questions: u32,
     /// Our answer to its hello has left.
     answered: bool,
     subscribed: bool,
@@ -246,6 +255,14 @@ impl Peers {
         self.peers.len()
     }
 
+    /// Counts a hello of the peer. `false`: it has said too many, and gets no answer.
+    pub(crate) fn may_ask(&mut self, peer: &PeerId) -> bool {
+        self.peers.get_mut(peer).is_some_and(|known| {
+            known.questions = known.questions.saturating_add(1);
+            known.questions <= MAX_QUESTIONS
+        })
+    }
+
     /// The one transition.
     pub(crate) fn handle(&mut self, now: Instant, input: Input, effects: &mut Vec<Effect>) {
         match input {
@@ -326,200 +343,6 @@ impl Peers {
         }
     }
 
-    fn on_asked(
-        &mut self,
-        now: Instant,
-        peer: PeerId,
-        question: Result<Question, HelloError>,
-        effects: &mut Vec<Effect>,
-    ) {
-        let Some(known) = self.peers.get_mut(&peer) else {
-            return;
-        };
-        match question {
-            Ok(Question::SameNetwork(status)) => {
-                if known.asked && known.is_ready() && known.connections.len() > 1 {
-                    let reason = "it says hello anew: its old connections are dead";
-                    effects.push(Effect::Disconnect { peer, reason });
-                }
-                known.asked = true;
-                self.on_status(peer, status, effects);
-            }
-            Ok(Question::NoNetworkYet) => known.asked = true,
-            Ok(Question::OtherNetwork(genesis_id)) => known.says_other = Some(genesis_id),
-            Err(error) => self.on_malformed(now, peer, format!("its hello: {error}"), effects),
-        }
-    }
-
-    fn on_answer_sent(&mut self, peer: PeerId, effects: &mut Vec<Effect>) {
-        let Some(known) = self.peers.get_mut(&peer) else {
-            return;
-        };
-        known.answered = true;
-        if matches!(known.stage, Stage::Leaving { .. }) {
-            effects.push(Effect::Disconnect {
-                peer,
-                reason: "it belongs to another network",
-            });
-        }
-    }
-
-    fn on_answered(
-        &mut self,
-        now: Instant,
-        peer: PeerId,
-        response: proto::HelloResponse,
-        effects: &mut Vec<Effect>,
-    ) {
-        match hello::judge_answer(self.genesis, response) {
-            Ok(Answer::SameNetwork(greeting)) => self.on_greeting(now, peer, greeting, effects),
-            Ok(Answer::OtherNetwork { genesis_id, genesis }) => {
-                self.on_mismatch(now, peer, genesis_id, genesis, effects);
-            }
-            Err(error) => {
-                self.on_malformed(now, peer, format!("its answer to our hello: {error}"), effects);
-            }
-        }
-    }
-
-    fn on_greeting(&mut self, now: Instant, peer: PeerId, greeting: Greeting, effects: &mut Vec<Effect>) {
-        let Some(known) = self.peers.get_mut(&peer) else {
-            return;
-        };
-        if !matches!(known.stage, Stage::Greeting { .. } | Stage::Guest { .. }) {
-            return;
-        }
-        known.stage = Stage::Ready { since: now };
-        known.status = greeting.status;
-        known.agent.clone_from(&greeting.agent);
-        effects.push(Effect::HearGossip(peer));
-        effects.push(Effect::Proven(peer));
-        let Greeting { status, agent } = greeting;
-        effects.push(Effect::Emit(Event::PeerReady { peer, status, agent }));
-    }
-
-    fn on_mismatch(
-        &mut self,
-        now: Instant,
-        peer: PeerId,
-        genesis_id: GenesisId,
-        genesis: Option<bytes::Bytes>,
-        effects: &mut Vec<Effect>,
-    ) {
-        let Some(known) = self.peers.get_mut(&peer) else {
-            return;
-        };
-        if matches!(known.stage, Stage::Leaving { .. }) {
-            return;
-        }
-        let was_ready = known.is_ready();
-        let answered = known.answered;
-        let address = known.endpoint().map(|(address, _)| address.clone());
-        known.stage = Stage::Leaving {
-            until: later(now, FAREWELL),
-        };
-        if was_ready {
-            effects.push(Effect::MuteGossip(peer));
-            effects.push(Effect::Emit(Event::PeerGone { peer }));
-        }
-        effects.push(Effect::Park {
-            peer,
-            length: PARK_OTHER_NETWORK,
-        });
-        if let Some(address) = address
-            && self.may_report(now, peer)
-        {
-            effects.push(Effect::Emit(Event::GenesisMismatch {
-                peer,
-                address,
-                genesis,
-                genesis_id,
-            }));
-        }
-        if answered {
-            effects.push(Effect::Disconnect {
-                peer,
-                reason: "it belongs to another network",
-            });
-        }
-    }
-
-    fn on_hello_failed(
-        &mut self,
-        now: Instant,
-        peer: PeerId,
-        failure: HelloFailure,
-        effects: &mut Vec<Effect>,
-    ) {
-        let Some(known) = self.peers.get_mut(&peer) else {
-            return;
-        };
-        let Stage::Greeting { deadline, attempts } = known.stage else {
-            return;
-        };
-        if let Some(genesis_id) = known.says_other {
-            self.on_mismatch(now, peer, genesis_id, None, effects);
-            return;
-        }
-        match failure {
-            HelloFailure::Malformed(detail) => {
-                self.on_malformed(now, peer, format!("its answer to our hello: {detail}"), effects);
-            }
-            // Who dialled us may be a guest: it has until the deadline to ask something.
-            HelloFailure::Unsupported if !known.is_outbound() => {}
-            HelloFailure::Unsupported => {
-                effects.push(Effect::Park {
-                    peer,
-                    length: PARK_STRANGER,
-                });
-                effects.push(Effect::Disconnect {
-                    peer,
-                    reason: "it is no Aureon node",
-                });
-            }
-            HelloFailure::Lost if attempts < HELLO_ATTEMPTS => {
-                known.stage = Stage::Greeting {
-                    deadline,
-                    attempts: attempts.saturating_add(1),
-                };
-                effects.push(Effect::SayHello(peer));
-            }
-            HelloFailure::Lost => {
-                effects.push(Effect::Disconnect {
-                    peer,
-                    reason: "it does not answer our hello",
-                });
-            }
-        }
-    }
-
-    fn on_malformed(&mut self, now: Instant, peer: PeerId, detail: String, effects: &mut Vec<Effect>) {
-        let Some(known) = self.peers.get_mut(&peer) else {
-            return;
-        };
-        let was_ready = known.is_ready();
-        known.stage = Stage::Leaving {
-            until: later(now, FAREWELL),
-        };
-        if was_ready {
-            effects.push(Effect::MuteGossip(peer));
-            effects.push(Effect::Emit(Event::PeerGone { peer }));
-        }
-        effects.push(Effect::Park {
-            peer,
-            length: PARK_OTHER_NETWORK,
-        });
-        effects.push(Effect::Offence {
-            peer,
-            offence: Offence::MalformedMessage,
-            detail,
-        });
-        effects.push(Effect::Disconnect {
-            peer,
-            reason: "it broke the hello protocol",
-        });
-    }
-
     fn on_status(&mut self, peer: PeerId, status: Status, effects: &mut Vec<Effect>) {
         let Some(known) = self.peers.get_mut(&peer) else {
             return;
@@ -575,26 +398,6 @@ impl Peers {
         };
         effects.push(Effect::Disconnect { peer, reason });
     }
-
-    /// Whether a mismatch with this peer may be reported now; if so, it counts as reported.
-    fn may_report(&mut self, now: Instant, peer: PeerId) -> bool {
-        self.reports
-            .retain(|_, at| now.saturating_duration_since(*at) < REPORT_INTERVAL);
-        if self.reports.contains_key(&peer) {
-            return false;
-        }
-        if self.reports.len() >= MAX_REPORTS
-            && let Some(oldest) = self
-                .reports
-                .iter()
-                .min_by_key(|(_, at)| **at)
-                .map(|(peer, _)| *peer)
-        {
-            self.reports.remove(&oldest);
-        }
-        self.reports.insert(peer, now);
-        true
-    }
 }
 
 impl Peer {
@@ -604,6 +407,7 @@ impl Peer {
             stage,
             says_other: None,
             asked: false,
+            questions: 0,
             answered: false,
             subscribed: false,
             status: Status::default(),
@@ -626,7 +430,3 @@ impl Peer {
 fn later(now: Instant, wait: Duration) -> Instant {
     now.checked_add(wait).unwrap_or(now)
 }
-
-#[cfg(test)]
-#[path = "peers_tests.rs"]
-mod tests;

@@ -147,11 +147,9 @@ impl Service {
             biased;
             // Also when every client is gone.
             _ = self.mailbox.stop.changed() => return Turn::Stop,
-            delivered = deliver(&self.events.vital, &mut self.backlog), if !self.backlog.is_empty() => {
-                if delivered.is_err() {
-                    return Turn::Stop;
-                }
-            }
+            // The node dropped its receiver.
+            () = self.events.vital.closed() => return Turn::Stop,
+            () = deliver(&self.events.vital, &mut self.backlog), if !self.backlog.is_empty() => {}
             Some(data) = self.mailbox.consensus.recv() => self.publish(Topic::Consensus, data),
             Some(command) = self.mailbox.commands.recv(), if !full => self.on_command(command),
             _ = tick.tick() => self.on_tick(),
@@ -281,17 +279,14 @@ impl Service {
     }
 }
 
-/// Moves the oldest waiting event into the queue once there is room. An error: the node dropped its
-/// receiver. Dropping the future loses nothing.
-async fn deliver(
-    queue: &mpsc::Sender<Event>,
-    backlog: &mut VecDeque<Event>,
-) -> Result<(), mpsc::error::SendError<()>> {
-    let permit = queue.reserve().await?;
-    if let Some(event) = backlog.pop_front() {
+/// Moves the oldest waiting event into the queue once there is room. Dropping the future loses nothing.
+async fn deliver(queue: &mpsc::Sender<Event>, backlog: &mut VecDeque<Event>) {
+    // An error means that the node dropped its receiver: the turn sees that by itself.
+    if let Ok(permit) = queue.reserve().await
+        && let Some(event) = backlog.pop_front()
+    {
         permit.send(event);
     }
-    Ok(())
 }
 
 fn first_snapshot(swarm: &Swarm<Node>) -> NetworkSnapshot {

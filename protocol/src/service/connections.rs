@@ -17,6 +17,7 @@ use crate::{
     codec::{Received, is_malformed},
     hello::{self, HelloError},
     peers::{HelloFailure, Input},
+    score::Offence,
     snapshot::Direction,
 };
 
@@ -135,6 +136,11 @@ impl Service {
         request: Received<proto::HelloRequest>,
         channel: ResponseChannel<proto::HelloResponse>,
     ) {
+        if !self.peers.may_ask(&peer) {
+            self.offend(peer, Offence::Flooding, "it says hello again and again");
+            self.disconnect(peer, "it says hello again and again");
+            return;
+        }
         let question = match request {
             Ok(request) => {
                 let question = hello::judge_question(self.genesis.id, &request);

@@ -67,7 +67,7 @@ impl Service {
             } else {
                 real
             };
-            self.book.hear(now, peer, addresses);
+            self.book.hear(now, peer, addresses, false);
         }
     }
 
@@ -90,9 +90,7 @@ impl Service {
             .endpoint()
             .is_some_and(|(address, _)| self.is_this_machine(address));
         let addresses = believable(info.listen_addrs, nearby);
-        self.book.hear(Instant::now(), peer, addresses.clone());
-        // Heard of only now: it must not be dialled while it is connected.
-        self.book.connected(&peer);
+        self.book.hear(Instant::now(), peer, addresses.clone(), true);
         if self.peers.is_ready(&peer) {
             self.book.proven(&peer);
             self.route(peer, addresses);
@@ -114,9 +112,7 @@ impl Service {
             self.peers.get(&peer).and_then(|known| known.endpoint())
         {
             let address = address.clone();
-            self.book.hear(now, peer, vec![address.clone()]);
-            self.book.connected(&peer);
-            self.route(peer, vec![address]);
+            self.book.hear(now, peer, vec![address], true);
         }
         self.book.proven(&peer);
         let addresses = self.book.addresses(&peer);

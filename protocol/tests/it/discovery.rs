@@ -1,6 +1,8 @@
 //! Peers are found through others and found again after they were lost.
 
-use crate::support::{TestNode, config, pair};
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+
+use crate::support::{PATIENCE, TestNode, config, hello_frames, pair, raw::RawPeer};
 
 #[tokio::test]
 async fn a_peer_that_restarts_is_found_again_by_either_side() {
@@ -50,4 +52,28 @@ async fn a_network_stops_when_it_is_told_or_when_nobody_listens() {
     one.client.shutdown().await;
     one.client.shutdown().await;
     while one.events.recv().await.is_some() {}
+}
+
+/// What a killed node looks like that comes back before its old connection is known to be dead: a hello
+/// over a second connection. Gossip would stay silent on it for ever.
+#[tokio::test]
+async fn a_peer_that_says_hello_anew_is_met_with_a_clean_slate() {
+    let mut one = TestNode::joined(1, &[]).await;
+    let (request, response) = hello_frames();
+    let mut raw = RawPeer::new("/aureon/hello/1");
+    let peer = raw.peer();
+    let (again, receiver) = tokio::sync::oneshot::channel();
+    raw.again = Some(receiver);
+    raw.swarm.dial(one.address()).unwrap();
+    let run = tokio::spawn(raw.run(Some(request), response));
+    one.wait_ready(peer).await;
+    let options = DialOpts::peer_id(one.peer())
+        .condition(PeerCondition::Always)
+        .addresses(vec![one.address()]);
+    again.send(options.build()).unwrap();
+    one.wait_gone(peer).await;
+    tokio::time::timeout(PATIENCE, run)
+        .await
+        .expect("still connected")
+        .unwrap();
 }

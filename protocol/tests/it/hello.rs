@@ -5,7 +5,9 @@ use std::time::Duration;
 use aureon_proto::{Message as _, v1 as proto};
 use aureon_protocol::{Event, FetchError, Offence, StartError, fetch_genesis, start};
 
-use crate::support::{PATIENCE, TestNode, config, genesis, pair, raw::RawPeer, status};
+use crate::support::{
+    PATIENCE, TestNode, config, frame, genesis, hello_response, pair, raw::RawPeer, status,
+};
 
 #[tokio::test]
 async fn two_nodes_say_hello_and_know_each_others_heads() {
@@ -135,25 +137,6 @@ async fn fetching_says_what_is_wrong() {
         .await
         .unwrap_err();
     assert!(matches!(error, FetchError::Timeout { .. }), "{error}");
-}
-
-fn hello_response() -> proto::HelloResponse {
-    proto::HelloResponse {
-        genesis_id: Some(genesis("test").id.0.to_vec().into()),
-        status: Some(status(5).to_proto()),
-        agent: Some("raw\nnode".to_owned()),
-        ..Default::default()
-    }
-}
-
-/// A frame with these message bytes.
-fn frame(message: Vec<u8>) -> Vec<u8> {
-    let mut buffer = unsigned_varint::encode::usize_buffer();
-    [
-        unsigned_varint::encode::usize(message.len(), &mut buffer),
-        &message,
-    ]
-    .concat()
 }
 
 #[tokio::test]

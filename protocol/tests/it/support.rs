@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aureon_proto::{Message as _, v1 as proto};
 use aureon_protocol::{
     Bytes, Client, Config, Event, EventReceiver, GenesisInfo, Limits, Multiaddr, PeerId, Status, start,
 };
@@ -116,6 +117,37 @@ pub async fn pair() -> (TestNode, TestNode) {
     (one, two)
 }
 
+/// What a raw peer of the chain "test" answers.
+pub fn hello_response() -> proto::HelloResponse {
+    proto::HelloResponse {
+        genesis_id: Some(genesis("test").id.0.to_vec().into()),
+        status: Some(status(5).to_proto()),
+        agent: Some("raw\nnode".to_owned()),
+        ..Default::default()
+    }
+}
+
+/// A frame with these message bytes.
+pub fn frame(message: Vec<u8>) -> Vec<u8> {
+    let mut buffer = unsigned_varint::encode::usize_buffer();
+    [
+        unsigned_varint::encode::usize(message.len(), &mut buffer),
+        &message,
+    ]
+    .concat()
+}
+
+/// A good hello of the chain "test" and a good answer to one, as frames.
+pub fn hello_frames() -> (Vec<u8>, Vec<u8>) {
+    let response = hello_response();
+    let request = proto::HelloRequest {
+        genesis_id: response.genesis_id.clone(),
+        status: response.status.clone(),
+        ..Default::default()
+    };
+    (frame(request.encode_to_vec()), frame(response.encode_to_vec()))
+}
+
 /// A libp2p node that says what it is told, byte by byte.
 pub mod raw {
     use std::{io, time::Duration};
@@ -125,7 +157,7 @@ pub mod raw {
     use libp2p::{
         StreamProtocol, Swarm, SwarmBuilder, identity, noise,
         request_response::{self, Event, Message, ProtocolSupport},
-        swarm::SwarmEvent,
+        swarm::{SwarmEvent, dial_opts::DialOpts},
         tcp, yamux,
     };
 
@@ -177,6 +209,8 @@ pub mod raw {
 
     pub struct RawPeer {
         pub swarm: Swarm<request_response::Behaviour<Bare>>,
+        /// When this says so, an address is dialled although there is a connection.
+        pub again: Option<tokio::sync::oneshot::Receiver<DialOpts>>,
     }
 
     impl RawPeer {
@@ -195,7 +229,7 @@ pub mod raw {
                 .unwrap()
                 .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(3_600)))
                 .build();
-            Self { swarm }
+            Self { swarm, again: None }
         }
 
         pub fn peer(&self) -> PeerId {
@@ -218,7 +252,21 @@ pub mod raw {
         pub async fn run(mut self, request: Option<Vec<u8>>, response: Vec<u8>) -> Vec<Vec<u8>> {
             let mut answers = Vec::new();
             loop {
-                match self.swarm.select_next_some().await {
+                let again = async {
+                    match &mut self.again {
+                        Some(again) => again.await.unwrap(),
+                        None => std::future::pending().await,
+                    }
+                };
+                let event = tokio::select! {
+                    options = again => {
+                        self.again = None;
+                        self.swarm.dial(options).unwrap();
+                        continue;
+                    }
+                    event = self.swarm.select_next_some() => event,
+                };
+                match event {
                     SwarmEvent::ConnectionEstablished { peer_id, .. } => {
                         if let Some(request) = &request {
                             self.swarm.behaviour_mut().send_request(&peer_id, request.clone());

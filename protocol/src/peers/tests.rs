@@ -1,7 +1,7 @@
 //! Step tests of the peer machine.
 
 use super::*;
-use crate::config::GenesisInfo;
+use crate::{config::GenesisInfo, hello};
 
 const OWN: &[u8] = b"our genesis";
 const OTHER: &[u8] = b"another genesis";
@@ -315,4 +315,15 @@ fn guests_are_few() {
         .filter(|effect| matches!(effect, Effect::Disconnect { .. }))
         .count();
     assert_eq!(disconnected, 3);
+}
+
+#[test]
+fn hellos_are_counted() {
+    let mut table = Table::ready();
+    let remote = table.remote;
+    for _ in 0..MAX_QUESTIONS {
+        assert!(table.peers.may_ask(&remote));
+    }
+    assert!(!table.peers.may_ask(&remote));
+    assert!(!table.peers.may_ask(&PeerId::random()), "nobody");
 }
