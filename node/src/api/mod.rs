@@ -1,0 +1,152 @@
+//! The REST API.
+//!
+//! | route | answer |
+//! | --- | --- |
+//! | `GET /chain/head` | [`model::Head`] |
+//! | `GET /block/{height or id}` | [`model::BlockView`]; `head` is the newest |
+//! | `GET /tx/{id}` | [`model::TransactionView`] |
+//! | `GET /balance/{address}` | [`model::BalanceView`] |
+//! | `GET /mempool` | [`model::MempoolSummary`] |
+//! | `GET /status` | [`model::StatusView`] |
+//! | `GET /peers` | [`model::PeersView`] |
+//! | `GET /genesis` | the genesis document |
+//! | `GET /health` | [`model::Health`] with 200, or a problem with 503 that says why the node is not well |
+//! | `POST /submit-tx` | [`model::SubmitOutcome`], or a list of them for a batch; see [`submit`] |
+//!
+//! Errors are problem details ([`problem`]). Bounds: [`MAX_CONNECTIONS`] connections, [`MAX_READS`] reads
+//! of the disk and [`MAX_SUBMISSIONS`] submissions at once; a body has at most
+//! [`aureon_types::limits::MAX_BLOCK_BYTES`]. Who comes when all places are taken waits shortly and is
+//! then answered 503 with `Retry-After`.
+//!
+//! *Architecture invariant:* handlers only read published views and send commands through
+//! [`crate::handle::NodeHandle`]; none of them can change the chain or wait for the main loop.
+
+mod listener;
+pub mod model;
+pub mod problem;
+mod reads;
+mod status;
+pub mod submit;
+mod submit_route;
+#[cfg(test)]
+mod tests;
+pub mod transaction;
+mod views;
+
+use std::{io, sync::Arc, time::{Duration, Instant}};
+
+use aureon_types::limits::MAX_BLOCK_BYTES;
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{Method, StatusCode, Uri},
+    response::Response,
+    routing::{get, post},
+};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::handle::NodeHandle;
+use problem::Problem;
+
+/// Most connections at once; more wait in the system's backlog.
+pub const MAX_CONNECTIONS: usize = 1_024;
+/// Most requests at once that read the disk; more wait up to [`PATIENCE`] and get 503.
+pub const MAX_READS: usize = 32;
+/// Most submissions at once; each may hold a body of the largest size. More get 503.
+pub const MAX_SUBMISSIONS: usize = 16;
+/// How long a request waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What every handler has.
+#[derive(Clone)]
+struct Api {
+    node: NodeHandle,
+    reads: Arc<Semaphore>,
+    submissions: Arc<Semaphore>,
+    started: Instant,
+}
+
+impl Api {
+    /// Runs `read` on a thread that may wait for the disk.
+    async fn read(&self, read: impl FnOnce(&NodeHandle) -> Answer + Send + 'static) -> Answer {
+        let _turn = turn(&self.reads, "reads").await?;
+        let node = self.node.clone();
+        off_the_runtime(move || read(&node)).await?
+    }
+}
+
+/// What a handler returns.
+type Answer = Result<Response, Problem>;
+
+/// Waits shortly for a place.
+async fn turn<'a>(places: &'a Semaphore, what: &str) -> Result<SemaphorePermit<'a>, Problem> {
+    match tokio::time::timeout(PATIENCE, places.acquire()).await {
+        Ok(Ok(permit)) => Ok(permit),
+        _ => Err(Problem::busy(format!("too many {what} are under way; try again in a moment"))),
+    }
+}
+
+/// Runs `work` on a thread for blocking work.
+async fn off_the_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Problem::internal(&error))
+}
+
+/// The routes.
+pub fn router(node: NodeHandle) -> Router {
+    let api = Api {
+        node,
+        reads: Arc::new(Semaphore::new(MAX_READS)),
+        submissions: Arc::new(Semaphore::new(MAX_SUBMISSIONS)),
+        started: Instant::now(),
+    };
+    Router::new()
+        .route("/chain/head", get(reads::head))
+        .route("/block/{block}", get(reads::block))
+        .route("/tx/{id}", get(reads::transaction))
+        .route("/balance/{address}", get(reads::balance))
+        .route("/mempool", get(reads::mempool))
+        .route("/status", get(reads::status))
+        .route("/peers", get(reads::peers))
+        .route("/genesis", get(reads::genesis))
+        .route("/health", get(reads::health))
+        .route("/submit-tx", post(submit_route::submit))
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(MAX_BLOCK_BYTES))
+        .with_state(api)
+}
+
+/// Serves until `shutdown`; requests that are under way are answered first.
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    node: NodeHandle,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let listener = listener::BoundedListener::new(listener, MAX_CONNECTIONS);
+    axum::serve(listener, router(node))
+        .with_graceful_shutdown(shutdown)
+        .await
+}
+
+async fn unknown_route(uri: Uri) -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "unknown-route",
+        format!(
+            "there is nothing at {}; the routes are GET /chain/head, /block/{{height or id}}, /tx/{{id}}, \
+             /balance/{{address}}, /mempool, /status, /peers, /genesis, /health and POST /submit-tx",
+            uri.path()
+        ),
+    )
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Problem {
+    let right = if uri.path() == "/submit-tx" { "POST" } else { "GET" };
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "wrong-method",
+        format!("{} is asked for with {right}, not {method}", uri.path()),
+    )
+}

@@ -1,0 +1,110 @@
+//! `/status` and `/health`: what the node is doing, and why it is not well if it is not.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aureon_chain::sync::Phase;
+use aureon_consensus::{ConsensusStatus, Signing, ValidatorVotes};
+use aureon_types::{EmptyBlocks, Genesis};
+
+use super::{
+    model::{ConsensusView, StatusView, SyncView, ValidatorView},
+    views,
+};
+use crate::{core::NodeStatus, handle::NodeHandle};
+
+/// So many block times may pass without a block, beside the longest round, before a chain counts as
+/// stalled.
+const PATIENCE_BLOCKS: u64 = 3;
+
+/// The view of a node that has been up for `uptime`.
+pub fn view(node: &NodeHandle, uptime: Duration) -> StatusView {
+    let (status, network) = (node.status(), node.network());
+    StatusView {
+        chain: status.chain.clone(),
+        genesis_id: status.genesis_id,
+        engine: status.consensus.engine.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        height: status.height,
+        head: status.head,
+        head_timestamp_ms: status.head_timestamp_ms,
+        peer_id: network.local_peer.to_string(),
+        multiaddrs: views::multiaddrs(&network),
+        peers: status.peers,
+        mempool: status.mempool.count,
+        transactions_per_second: status.transactions_per_second,
+        consensus: consensus(&status),
+        sync: SyncView {
+            synced: status.sync.phase == Phase::Synced,
+            target: status.sync.target,
+            waiting_for: status.sync.waiting_for.clone(),
+        },
+        disk_bytes: node.disk_bytes(),
+        uptime_seconds: uptime.as_secs(),
+    }
+}
+
+fn consensus(status: &NodeStatus) -> ConsensusView {
+    let consensus = &status.consensus;
+    ConsensusView {
+        height: consensus.height,
+        round: consensus.round,
+        step: consensus.step.name().to_owned(),
+        waiting_for: consensus.waiting_for.clone(),
+        validator: status.validator,
+        signing: signs(consensus) && status.signing_stopped.is_none(),
+        signing_explained: status.signing_stopped.clone().unwrap_or_else(|| consensus.signing.explain()),
+        proposer: consensus.proposer,
+        validators: consensus.validators.iter().map(validator).collect(),
+    }
+}
+
+/// A validator that waits for its sign-mark to be passed will sign by itself.
+fn signs(consensus: &ConsensusStatus) -> bool {
+    consensus.signing == Signing::Yes
+}
+
+fn validator(votes: &ValidatorVotes) -> ValidatorView {
+    ValidatorView {
+        address: votes.address,
+        power: votes.power,
+        prevoted: votes.prevote.is_some(),
+        precommitted: votes.precommit.is_some(),
+    }
+}
+
+/// Why the node is not well: it stopped signing, it cannot catch up, or the chain makes no blocks.
+pub fn unwell(node: &NodeHandle, uptime: Duration) -> Option<String> {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    judge(&node.status(), node.genesis(), wall, uptime)
+}
+
+fn judge(status: &NodeStatus, genesis: &Genesis, wall: Duration, uptime: Duration) -> Option<String> {
+    if let Some(reason) = &status.signing_stopped {
+        return Some(format!("this validator does not sign any more: {reason}"));
+    }
+    if matches!(status.sync.phase, Phase::Starved | Phase::Paused) {
+        let (height, target) = (status.height, status.sync.target);
+        let reason = &status.sync.waiting_for;
+        return Some(format!("this node is at height {height}, its peers at {target}: waiting for {reason}"));
+    }
+    let quiet = wall.saturating_sub(Duration::from_millis(status.head_timestamp_ms)).min(uptime);
+    // While blocks are on their way, an old head is what one expects.
+    let following = matches!(status.sync.phase, Phase::Synced | Phase::Grace);
+    let due = genesis.empty_blocks == EmptyBlocks::Always || status.mempool.ready > 0;
+    (following && due && quiet > patience(genesis)).then(|| {
+        format!(
+            "no block for {} s at height {}: {} ({} peers)",
+            quiet.as_secs(),
+            status.height,
+            status.consensus.waiting_for,
+            status.peers
+        )
+    })
+}
+
+/// How long a well network may take for a block: a few block times, and a round that lasts as long as
+/// rounds can with its three timeouts.
+fn patience(genesis: &Genesis) -> Duration {
+    let blocks = genesis.block_time_ms.saturating_mul(PATIENCE_BLOCKS);
+    Duration::from_millis(blocks.saturating_add(genesis.timeouts.ceiling_ms.saturating_mul(3)))
+}

@@ -1,0 +1,202 @@
+//! Reading the body of `POST /submit-tx`.
+//!
+//! | `Content-Type` | body |
+//! | --- | --- |
+//! | `application/json` | one transaction (an object) or several (an array); see [`super::transaction`] |
+//! | `application/x-protobuf` | one `aureon.v1.SignedTransaction` |
+//! | `application/x-protobuf; message=batch` | one `aureon.v1.TransactionBatch` |
+//!
+//! In a batch each transaction is judged alone: one that cannot be read spoils no other. A batch that is
+//! no JSON array or no protobuf message is refused as a whole.
+
+use aureon_proto::v1 as proto;
+use aureon_types::{GenesisId, SignedTransaction};
+use prost::Message as _;
+
+use super::{problem::Problem, transaction::JsonTransaction};
+
+/// Most transactions of one request. A batch of the smallest transactions that fills the largest body
+/// would be about 170,000; answering for more would take longer than clients wait.
+pub const MAX_BATCH: usize = 200_000;
+
+/// The form of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// An object or an array.
+    Json,
+    /// One message.
+    Protobuf,
+    /// A batch message.
+    ProtobufBatch,
+}
+
+/// What a body held.
+#[derive(Debug)]
+pub enum Submission {
+    /// One transaction: the answer is its outcome, a refusal is a problem.
+    One(Box<Entry>),
+    /// Several: the answer is a list of outcomes.
+    Batch(Vec<Entry>),
+}
+
+/// A transaction, or why it cannot be one.
+pub type Entry = Result<SignedTransaction, String>;
+
+/// The form that a `Content-Type` names; `None` for one that is not served.
+pub fn form(content_type: &str) -> Option<Form> {
+    let mut parts = content_type.split(';').map(str::trim);
+    let media_type = parts.next()?.to_ascii_lowercase();
+    let batch = parts.any(|parameter| parameter.eq_ignore_ascii_case("message=batch"));
+    match (media_type.as_str(), batch) {
+        ("application/json", _) => Some(Form::Json),
+        ("application/x-protobuf" | "application/protobuf", false) => Some(Form::Protobuf),
+        ("application/x-protobuf" | "application/protobuf", true) => Some(Form::ProtobufBatch),
+        _ => None,
+    }
+}
+
+/// Reads a body. Takes as long as decoding megabytes takes: not for the threads of the runtime.
+pub fn read(form: Form, body: &[u8], genesis_id: &GenesisId) -> Result<Submission, Problem> {
+    match form {
+        Form::Json => read_json(body, genesis_id),
+        Form::Protobuf => {
+            let entry = SignedTransaction::decode(body).map_err(|error| error.to_string());
+            Ok(Submission::One(Box::new(entry)))
+        }
+        Form::ProtobufBatch => read_batch(body),
+    }
+}
+
+fn read_json(body: &[u8], genesis_id: &GenesisId) -> Result<Submission, Problem> {
+    let value = |error: serde_json::Error| Problem::bad_request(format!("the body is not JSON: {error}"));
+    match serde_json::from_slice(body).map_err(value)? {
+        serde_json::Value::Array(entries) => {
+            check_count(entries.len())?;
+            let entries = entries.into_iter().map(|entry| read_entry(entry, genesis_id));
+            Ok(Submission::Batch(entries.collect()))
+        }
+        entry @ serde_json::Value::Object(_) => Ok(Submission::One(Box::new(read_entry(entry, genesis_id)))),
+        _ => Err(Problem::bad_request(
+            "the body must be a transaction (a JSON object) or an array of transactions",
+        )),
+    }
+}
+
+fn read_entry(entry: serde_json::Value, genesis_id: &GenesisId) -> Entry {
+    let json: JsonTransaction = serde_json::from_value(entry).map_err(|error| error.to_string())?;
+    json.rebuild(genesis_id).map_err(|error| error.to_string())
+}
+
+fn read_batch(body: &[u8]) -> Result<Submission, Problem> {
+    let batch = proto::TransactionBatch::decode(body).map_err(|error| {
+        Problem::bad_request(format!("the body is not an aureon.v1.TransactionBatch: {error}"))
+    })?;
+    check_count(batch.transactions.len())?;
+    let entries = batch
+        .transactions
+        .iter()
+        .map(|message| SignedTransaction::from_proto(message).map_err(|error| error.to_string()));
+    Ok(Submission::Batch(entries.collect()))
+}
+
+fn check_count(count: usize) -> Result<(), Problem> {
+    match count {
+        0 => Err(Problem::bad_request("the batch is empty")),
+        1..=MAX_BATCH => Ok(()),
+        _ => Err(Problem::bad_request(format!(
+            "the batch has {count} transactions, at most {MAX_BATCH} are allowed; send several batches"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aureon_types::{Action, Address, Amount, SecretKey, Transaction, transaction::TRANSFER_GAS};
+
+    use super::*;
+
+    const GENESIS: GenesisId = GenesisId([9; 32]);
+
+    fn signed(nonce: u64) -> SignedTransaction {
+        let key = SecretKey::from_seed([1; 32]);
+        Transaction {
+            network: GENESIS.network_hint(),
+            public_key: key.public_key(),
+            nonce,
+            gas_limit: TRANSFER_GAS,
+            gas_price: 1,
+            last_valid_height: None,
+            action: Action::Transfer { recipient: Address([2; 20]), amount: Amount(5) },
+        }
+        .sign(&key, &GENESIS)
+    }
+
+    #[test]
+    fn forms() {
+        for (content_type, expected) in [
+            ("application/json", Some(Form::Json)),
+            ("Application/JSON; charset=utf-8", Some(Form::Json)),
+            ("application/x-protobuf", Some(Form::Protobuf)),
+            ("application/x-protobuf;message=batch", Some(Form::ProtobufBatch)),
+            ("application/protobuf; Message=Batch", Some(Form::ProtobufBatch)),
+            ("text/plain", None),
+            ("", None),
+        ] {
+            assert_eq!(form(content_type), expected, "{content_type}");
+        }
+    }
+
+    #[test]
+    fn one_in_every_form() {
+        let json = serde_json::to_vec(&JsonTransaction::of(&signed(1))).unwrap();
+        for (form, body) in [(Form::Json, json), (Form::Protobuf, signed(1).encode())] {
+            match read(form, &body, &GENESIS) {
+                Ok(Submission::One(entry)) => assert_eq!(*entry, Ok(signed(1))),
+                other => panic!("{form:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn in_a_batch_each_is_judged_alone() {
+        let mut bad = signed(2).to_proto();
+        bad.signature = None;
+        let batch = proto::TransactionBatch {
+            transactions: vec![signed(1).to_proto(), bad, signed(3).to_proto()],
+            attempt: None,
+        };
+        let json = serde_json::json!([JsonTransaction::of(&signed(1)), {"from": 1}, JsonTransaction::of(&signed(3))]);
+        for (form, body) in [
+            (Form::ProtobufBatch, batch.encode_to_vec()),
+            (Form::Json, serde_json::to_vec(&json).unwrap()),
+        ] {
+            let Ok(Submission::Batch(entries)) = read(form, &body, &GENESIS) else {
+                panic!("{form:?}");
+            };
+            let good: Vec<bool> = entries.iter().map(Result::is_ok).collect();
+            assert_eq!(good, [true, false, true], "{form:?}");
+        }
+    }
+
+    #[test]
+    fn bodies_that_are_nothing_are_refused_in_words() {
+        for (form, body, expected) in [
+            (Form::Json, &b"{"[..], "is not JSON"),
+            (Form::Json, b"7", "must be a transaction"),
+            (Form::Json, b"[]", "empty"),
+            (Form::Json, b"\xff\xfe", "is not JSON"),
+            (Form::ProtobufBatch, b"\xff", "is not an aureon.v1.TransactionBatch"),
+            (Form::ProtobufBatch, b"", "empty"),
+        ] {
+            let problem = read(form, body, &GENESIS).unwrap_err();
+            assert_eq!(problem.status, 400);
+            assert!(problem.detail.contains(expected), "{}", problem.detail);
+        }
+        for body in [&b""[..], b"\xff", &signed(1).encode()[..40]] {
+            let Ok(Submission::One(entry)) = read(Form::Protobuf, body, &GENESIS) else {
+                panic!("one message is one entry");
+            };
+            assert!(entry.is_err());
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Writing to stdout. A closed pipe (`aureon-node status | head -1`) ends the command quietly.
+
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+
+use super::failure::{Exit, Failure};
+
+/// Writes `text` and a line feed.
+pub fn line(text: impl std::fmt::Display) -> Result<(), Failure> {
+    written(writeln!(io::stdout(), "{text}"))
+}
+
+/// Writes `text` as it is and shows it at once.
+pub fn raw(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout();
+    written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// Writes `value` as indented JSON.
+pub fn json(value: &impl Serialize) -> Result<(), Failure> {
+    line(serde_json::to_string_pretty(value).map_err(Failure::failed)?)
+}
+
+/// Writes to stderr, for remarks that are not the command's result.
+pub fn remark(text: impl std::fmt::Display) {
+    // Where stderr is closed there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::new(Exit::Quiet, error)),
+        Err(error) => Err(Failure::failed(format!("cannot write to stdout: {error}"))),
+        Ok(()) => Ok(()),
+    }
+}

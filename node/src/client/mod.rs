@@ -1,0 +1,267 @@
+//! A blocking client of a node's REST API, for the command line, the launcher and tests.
+//!
+//! Cheap to clone; clones share their connections.
+
+use std::{io, time::Duration};
+
+use aureon_proto::v1 as proto;
+use aureon_types::{Address, BlockId, Genesis, GenesisError, SignedTransaction, TransactionId, limits::MAX_BLOCK_BYTES};
+use prost::Message as _;
+use serde::de::DeserializeOwned;
+use ureq::{Agent, Body, http::Response};
+
+use crate::api::{
+    model::{
+        BalanceView, BlockView, Head, Health, MempoolSummary, PeersView, StatusView, SubmitOutcome, TransactionView,
+    },
+    problem::{CONTENT_TYPE, Problem},
+};
+
+/// How long a request may take, answer included.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
+/// Largest answer that is read: the ids of a full block in JSON stay below it.
+const MAX_ANSWER_BYTES: u64 = MAX_BLOCK_BYTES as u64;
+
+/// Why there is no answer to use.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody answers there.
+    #[error("cannot reach a node at {url}: {reason}; is it running, and is this its API address?")]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The node refuses, and says why.
+    #[error("{}", .0.detail)]
+    Refused(Box<Problem>),
+    /// Something answers that is no node, or one of another version.
+    #[error("the answer of {url} cannot be understood ({reason}); is it an Aureon node of this version?")]
+    Unexpected {
+        /// Where.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl ClientError {
+    /// The problem, if the node refused.
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            Self::Refused(problem) => Some(problem),
+            _ => None,
+        }
+    }
+}
+
+/// A node, by the address of its API.
+#[derive(Clone, Debug)]
+pub struct Client {
+    base: String,
+    agent: Agent,
+}
+
+impl Client {
+    /// `base` is `http://host:port`; a slash at its end does not matter.
+    pub fn new(base: &str) -> Self {
+        Self::with_timeout(base, TIMEOUT)
+    }
+
+    /// As [`Client::new`], with another timeout for each request.
+    pub fn with_timeout(base: &str, timeout: Duration) -> Self {
+        let config = Agent::config_builder()
+            .timeout_global(Some(timeout))
+            .http_status_as_error(false)
+            // A node is asked where it is: a proxy of the environment would only be in the way.
+            .proxy(None)
+            .user_agent(concat!("aureon/", env!("CARGO_PKG_VERSION")));
+        Self { base: base.trim_end_matches('/').to_owned(), agent: config.build().new_agent() }
+    }
+
+    /// The address of the API.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// `GET /chain/head`.
+    pub fn head(&self) -> Result<Head, ClientError> {
+        self.get("/chain/head")
+    }
+
+    /// `GET /block/{height}`.
+    pub fn block_at(&self, height: u64) -> Result<BlockView, ClientError> {
+        self.get(&format!("/block/{height}"))
+    }
+
+    /// `GET /block/{id}`.
+    pub fn block(&self, id: &BlockId) -> Result<BlockView, ClientError> {
+        self.get(&format!("/block/{id}"))
+    }
+
+    /// `GET /tx/{id}`; `None`: the node does not know it.
+    pub fn transaction(&self, id: &TransactionId) -> Result<Option<TransactionView>, ClientError> {
+        match self.get(&format!("/tx/{id}")) {
+            Err(ClientError::Refused(problem)) if problem.code() == "not-found" => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// `GET /balance/{address}`.
+    pub fn balance(&self, address: &Address) -> Result<BalanceView, ClientError> {
+        self.get(&format!("/balance/{address}"))
+    }
+
+    /// `GET /mempool`.
+    pub fn mempool(&self) -> Result<MempoolSummary, ClientError> {
+        self.get("/mempool")
+    }
+
+    /// `GET /status`.
+    pub fn status(&self) -> Result<StatusView, ClientError> {
+        self.get("/status")
+    }
+
+    /// `GET /peers`.
+    pub fn peers(&self) -> Result<PeersView, ClientError> {
+        self.get("/peers")
+    }
+
+    /// `GET /health`; a node that is not well is an error with its reason.
+    pub fn health(&self) -> Result<Health, ClientError> {
+        self.get("/health")
+    }
+
+    /// `GET /genesis`, checked.
+    pub fn genesis(&self) -> Result<Genesis, ClientError> {
+        let text = self.text(self.agent.get(self.url("/genesis")).call())?;
+        Genesis::from_json(&text).map_err(|error: GenesisError| self.unexpected(error.to_string()))
+    }
+
+    /// `POST /submit-tx` with one transaction.
+    pub fn submit(&self, transaction: &SignedTransaction) -> Result<SubmitOutcome, ClientError> {
+        self.post("application/x-protobuf", &transaction.encode())
+    }
+
+    /// `POST /submit-tx` with several; the answer has one outcome for each, in order.
+    pub fn submit_batch(&self, transactions: &[SignedTransaction]) -> Result<Vec<SubmitOutcome>, ClientError> {
+        let batch = proto::TransactionBatch {
+            transactions: transactions.iter().map(SignedTransaction::to_proto).collect(),
+            attempt: None,
+        };
+        self.post("application/x-protobuf; message=batch", &batch.encode_to_vec())
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let text = self.text(self.agent.get(self.url(path)).call())?;
+        self.parse(&text)
+    }
+
+    fn post<T: DeserializeOwned>(&self, content_type: &str, body: &[u8]) -> Result<T, ClientError> {
+        let request = self.agent.post(self.url("/submit-tx")).header("content-type", content_type);
+        let text = self.text(request.send(body))?;
+        self.parse(&text)
+    }
+
+    fn text(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<String, ClientError> {
+        let mut response = answer.map_err(|error| self.failed(error))?;
+        let is_problem = response
+            .headers()
+            .get("content-type")
+            .is_some_and(|value| value.as_bytes().starts_with(CONTENT_TYPE.as_bytes()));
+        let status = response.status();
+        let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES);
+        let text = body.read_to_string().map_err(|error| self.failed(error))?;
+        if is_problem {
+            Err(ClientError::Refused(Box::new(self.parse(&text)?)))
+        } else if status.is_success() {
+            Ok(text)
+        } else {
+            Err(self.unexpected(format!("HTTP status {status}")))
+        }
+    }
+
+    fn parse<T: DeserializeOwned>(&self, text: &str) -> Result<T, ClientError> {
+        serde_json::from_str(text).map_err(|error| self.unexpected(error.to_string()))
+    }
+
+    fn failed(&self, error: ureq::Error) -> ClientError {
+        let url = self.base.clone();
+        match error {
+            ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => self.unexpected(error.to_string()),
+            ureq::Error::Io(error) => ClientError::Unreachable { url, reason: error.to_string() },
+            ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::Timeout(_) => {
+                ClientError::Unreachable { url, reason: error.to_string() }
+            }
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) => ClientError::Unreachable {
+                url,
+                reason: format!("{error} (an API address looks like http://127.0.0.1:8080)"),
+            },
+            error => self.unexpected(error.to_string()),
+        }
+    }
+
+    fn unexpected(&self, reason: String) -> ClientError {
+        ClientError::Unexpected { url: self.base.clone(), reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// Answers one request with `answer` as it is.
+    fn answering(answer: &'static str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4_096]);
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        format!("http://{address}/")
+    }
+
+    #[test]
+    fn a_problem_is_told_in_the_node_s_words() {
+        let client = Client::new(&answering(
+            "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncontent-length: 82\r\n\r\n\
+             {\"type\":\"urn:aureon:problem:stalled\",\"title\":\"t\",\"status\":503,\"detail\":\"no quorum\"}",
+        ));
+        let error = client.health().unwrap_err();
+        assert_eq!(error.to_string(), "no quorum");
+        assert_eq!(error.problem().map(Problem::code), Some("stalled"));
+    }
+
+    #[test]
+    fn what_is_no_node_is_said_so() {
+        for answer in [
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",
+            "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
+            "SSH-2.0-OpenSSH\r\n\r\n",
+        ] {
+            let error = Client::new(&answering(answer)).head().unwrap_err();
+            assert!(matches!(error, ClientError::Unexpected { .. }), "{answer}: {error}");
+        }
+    }
+
+    #[test]
+    fn nobody_there_is_unreachable() {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        for base in [format!("http://127.0.0.1:{port}"), "nonsense".to_owned(), "ftp://x".to_owned()] {
+            let error = Client::new(&base).head().unwrap_err();
+            assert!(!matches!(error, ClientError::Refused(_)), "{base}: {error}");
+            assert!(error.to_string().contains(&base), "{error}");
+        }
+    }
+}

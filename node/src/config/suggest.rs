@@ -1,0 +1,62 @@
+//! The name that was probably meant.
+
+/// The nearest of `names` to `given`, if it is near enough to be a slip: at most a third of the longer
+/// name's length must change.
+pub fn nearest<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .into_iter()
+        .map(|name| (distance(&given.to_lowercase(), &name.to_lowercase()), name))
+        .filter(|(distance, name)| *distance <= given.len().max(name.len()).div_ceil(3))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// `; did you mean "x"?`, or nothing.
+pub fn hint<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(given, names).map_or_else(String::new, |name| format!("; did you mean \"{name}\"?"))
+}
+
+/// How many characters must be inserted, deleted or replaced (Levenshtein), in one row of memory.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances() {
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("port", "port", 0),
+            ("prot", "port", 2),
+            ("p2p_prt", "p2p_port", 1),
+            ("", "abc", 3),
+            ("kitten", "sitting", 3),
+        ] {
+            assert_eq!(distance(a, b), expected, "{a} {b}");
+            assert_eq!(distance(b, a), expected, "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn only_a_slip_is_corrected() {
+        let names = ["host", "p2p_port", "bootstrap_peers"];
+        assert_eq!(nearest("p2p_prt", names), Some("p2p_port"));
+        assert_eq!(nearest("bootstrap_peer", names), Some("bootstrap_peers"));
+        assert_eq!(nearest("HOST", names), Some("host"));
+        assert_eq!(nearest("validators", names), None);
+    }
+}
