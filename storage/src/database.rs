@@ -6,6 +6,7 @@
 //! anything in it is touched.
 
 use std::{
+    cmp::Ordering,
     fmt, fs, io,
     ops::Bound,
     path::{Path, PathBuf},
@@ -20,6 +21,9 @@ const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta")
 
 /// The schema that this version writes. There is no older one yet, so nothing to migrate from.
 pub const SCHEMA: u32 = 1;
+
+/// Length of the mark that redb writes at the start of a file, last when it makes one.
+const MARK_BYTES: usize = 9;
 
 /// Where a database lives.
 pub struct Backend {
@@ -145,31 +149,31 @@ fn redb_error(error: redb::Error, database: String) -> StorageError {
 }
 
 impl Database {
-    /// Opens or creates a database of `kind` for the network `genesis`.
+    /// Opens a database of `kind` for the network `genesis`, or creates it: the first commit makes
+    /// `meta` and what `create` adds.
     pub fn open(
         backend: Backend,
         cache_bytes: usize,
         kind: &'static str,
         genesis: GenesisId,
+        create: impl FnOnce(&redb::WriteTransaction) -> std::result::Result<(), Fault>,
     ) -> Result<Self> {
         let name = backend.name;
-        let mut builder = redb::Builder::new();
-        builder.set_cache_size(cache_bytes);
-        let (opened, path) = match backend.place {
-            Place::File(path) => {
-                if let Some(folder) = path.parent() {
-                    fs::create_dir_all(folder).map_err(|source| StorageError::Io {
-                        database: name.clone(),
-                        source,
-                    })?;
-                }
-                (builder.create(&path), Some(path))
-            }
-            Place::Custom(backend) => (builder.create_with_backend(AnyBackend(backend)), None),
+        let (redb, path) = match backend.place {
+            Place::File(path) => (open_file(&path, cache_bytes, &name)?, Some(path)),
+            Place::Custom(backend) => (open_custom(backend, cache_bytes, &name)?, None),
         };
-        let redb = opened.map_err(|error| Fault::from(error).of(&name))?;
         let database = Self { redb, name, path };
-        database.recognise(kind, genesis)?;
+        match database.meta()? {
+            Some(meta) => database.recognise(&meta, kind, genesis)?,
+            None => database.commit(|transaction| {
+                let mut table = transaction.open_table(META)?;
+                table.insert("kind", kind.as_bytes())?;
+                table.insert("schema", &SCHEMA.to_le_bytes()[..])?;
+                table.insert("genesis", &genesis.as_bytes()[..])?;
+                create(transaction)
+            })?,
+        }
         Ok(database)
     }
 
@@ -213,67 +217,122 @@ impl Database {
         run().map_err(|fault: Fault| fault.of(&self.name))
     }
 
-    fn recognise(&self, kind: &'static str, genesis: GenesisId) -> Result<()> {
-        let found = self.read(|transaction| {
+    /// What the file says of itself; `None`: it is new.
+    fn meta(&self) -> Result<Option<Meta>> {
+        self.read(|transaction| {
             let table = match transaction.open_table(META) {
                 Ok(table) => table,
                 Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
                 Err(error) => return Err(error.into()),
             };
-            let get = |key| Ok::<_, Fault>(table.get(key)?.map(|value| value.value().to_vec()));
-            Ok(Some((get("kind")?, get("schema")?, get("genesis")?)))
-        })?;
-        match found {
-            None => self.commit(|transaction| {
-                let mut table = transaction.open_table(META)?;
-                table.insert("kind", kind.as_bytes())?;
-                table.insert("schema", &SCHEMA.to_le_bytes()[..])?;
-                table.insert("genesis", &genesis.as_bytes()[..])?;
-                Ok(())
+            let get = |key| {
+                let value = table.get(key)?.map(|value| value.value().to_vec());
+                Ok::<_, Fault>(value.unwrap_or_default())
+            };
+            let schema = get("schema")?.try_into().map_or(0, u32::from_le_bytes);
+            let genesis = GenesisId::from_slice(&get("genesis")?).unwrap_or_default();
+            let kind = String::from_utf8_lossy(&get("kind")?).into_owned();
+            Ok(Some(Meta {
+                kind,
+                schema,
+                genesis,
+            }))
+        })
+    }
+
+    fn recognise(&self, meta: &Meta, kind: &'static str, genesis: GenesisId) -> Result<()> {
+        let database = self.name.clone();
+        if meta.kind != kind {
+            return Err(StorageError::WrongKind {
+                database,
+                found: meta.kind.clone(),
+                expected: kind,
+            });
+        }
+        match meta.schema.cmp(&SCHEMA) {
+            Ordering::Greater => Err(StorageError::NewerSchema {
+                database,
+                found: meta.schema,
+                supported: SCHEMA,
             }),
-            Some((found_kind, schema, found_genesis)) => {
-                let database = || self.name.clone();
-                let found = String::from_utf8_lossy(&found_kind.unwrap_or_default()).into_owned();
-                if found != kind {
-                    return Err(StorageError::WrongKind {
-                        database: database(),
-                        found,
-                        expected: kind,
-                    });
-                }
-                let schema = schema
-                    .and_then(|bytes| bytes.try_into().ok())
-                    .map_or(0, u32::from_le_bytes);
-                if schema > SCHEMA {
-                    let supported = SCHEMA;
-                    return Err(StorageError::NewerSchema {
-                        database: database(),
-                        found: schema,
-                        supported,
-                    });
-                }
-                if schema < SCHEMA {
-                    let supported = SCHEMA;
-                    return Err(StorageError::OlderSchema {
-                        database: database(),
-                        found: schema,
-                        supported,
-                    });
-                }
-                let found = found_genesis
-                    .and_then(|bytes| GenesisId::from_slice(&bytes))
-                    .unwrap_or_default();
-                if found != genesis {
-                    return Err(StorageError::ForeignGenesis {
-                        database: database(),
-                        found,
-                        expected: genesis,
-                    });
-                }
-                Ok(())
-            }
+            Ordering::Less => Err(StorageError::OlderSchema {
+                database,
+                found: meta.schema,
+                supported: SCHEMA,
+            }),
+            Ordering::Equal if meta.genesis != genesis => Err(StorageError::ForeignGenesis {
+                database,
+                found: meta.genesis,
+                expected: genesis,
+            }),
+            Ordering::Equal => Ok(()),
         }
     }
+}
+
+struct Meta {
+    kind: String,
+    schema: u32,
+    genesis: GenesisId,
+}
+
+fn builder(cache_bytes: usize) -> redb::Builder {
+    let mut builder = redb::Builder::new();
+    builder.set_cache_size(cache_bytes);
+    builder
+}
+
+/// Opens a file, and makes it anew if its making was interrupted: redb writes its mark (not zeros)
+/// last, and a file without it never held anything.
+fn open_file(path: &Path, cache_bytes: usize, name: &str) -> Result<redb::Database> {
+    let failed = |source| StorageError::Io {
+        database: name.to_owned(),
+        source,
+    };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let opened = match builder(cache_bytes).create(path) {
+        // Only now, when the file was found not to be in use.
+        Err(redb::DatabaseError::Storage(redb::StorageError::Io(error)))
+            if error.kind() == io::ErrorKind::InvalidData =>
+        {
+            let mut mark = [0; MARK_BYTES];
+            let mut file = fs::OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open(path)
+                .map_err(failed)?;
+            if io::Read::read_exact(&mut file, &mut mark).is_err() || mark != [0; MARK_BYTES] {
+                return Err(Fault::corrupt(error.to_string()).of(name));
+            }
+            file.set_len(0).map_err(failed)?;
+            drop(file);
+            builder(cache_bytes).create(path)
+        }
+        opened => opened,
+    };
+    opened.map_err(|error| Fault::from(error).of(name))
+}
+
+/// The same for any other backend.
+fn open_custom(backend: Box<dyn StorageBackend>, cache_bytes: usize, name: &str) -> Result<redb::Database> {
+    let reset = || {
+        let mut mark = [0; MARK_BYTES];
+        if backend.len()? >= MARK_BYTES as u64 {
+            backend.read(0, &mut mark)?;
+            if mark == [0; MARK_BYTES] {
+                backend.set_len(0)?;
+            }
+        }
+        Ok(())
+    };
+    reset().map_err(|source| StorageError::Io {
+        database: name.to_owned(),
+        source,
+    })?;
+    let opened = builder(cache_bytes).create_with_backend(AnyBackend(backend));
+    opened.map_err(|error| Fault::from(error).of(name))
 }
 
 /// `redb` wants a sized backend.

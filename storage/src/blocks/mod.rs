@@ -88,8 +88,7 @@ impl BlockStore {
     /// Opens or creates the store of the network `genesis`; refuses a store of another. `cache_bytes`
     /// is redb's page cache.
     pub fn open(backend: Backend, cache_bytes: usize, genesis: GenesisId) -> Result<Self> {
-        let database = Database::open(backend, cache_bytes, KIND, genesis)?;
-        database.commit(tables::create)?;
+        let database = Database::open(backend, cache_bytes, KIND, genesis, tables::create)?;
         let snapshot = RwLock::new(Arc::new(Snapshot::open(&database)?));
         Ok(Self {
             database,

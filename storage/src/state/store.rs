@@ -75,7 +75,7 @@ impl StateStore {
         genesis_id: GenesisId,
         balances: impl IntoIterator<Item = (Address, Amount)>,
     ) -> Result<Self> {
-        let database = Database::open(backend, cache_bytes, KIND, genesis_id)?;
+        let database = Database::open(backend, cache_bytes, KIND, genesis_id, |_| Ok(()))?;
         let base = match Base::open(&database)? {
             Some(base) => base,
             None => create(&database, balances)?,

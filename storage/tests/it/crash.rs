@@ -111,7 +111,7 @@ fn recover(blocks: &CrashDisk, state: &CrashDisk, chain: &[Sample], progress: &P
 }
 
 fn chain() -> Vec<Sample> {
-    Sample::chain(&[2, 0, 300, 1, 5, 2, 0, 1, 1, 1])
+    Sample::chain(&[2, 0, 260, 1, 1, 1, 1, 1, 1])
 }
 
 /// Syncs of a whole life of the two disks: (blocks, state).
@@ -140,8 +140,9 @@ fn crash(chain: &[Sample], seed: Option<u64>, arm: impl FnOnce(&CrashDisk, &Cras
 fn power_is_lost_at_every_sync_of_the_block_store() {
     let chain = chain();
     for sync in 0..syncs_of_a_life(&chain).0 {
-        crash(&chain, None, |blocks, _| blocks.die_after_syncs(sync));
-        crash(&chain, Some(sync), |blocks, _| blocks.die_after_syncs(sync));
+        // A seed leaves part of what was being written; without one, nothing of it is left.
+        let seed = (sync % 3 != 0).then_some(sync);
+        crash(&chain, seed, |blocks, _| blocks.die_after_syncs(sync));
     }
 }
 
@@ -149,7 +150,7 @@ fn power_is_lost_at_every_sync_of_the_block_store() {
 fn power_is_lost_at_every_sync_of_the_state_store() {
     let chain = chain();
     for sync in 0..syncs_of_a_life(&chain).1 {
-        for seed in [None, Some(sync), Some(sync + 1_000)] {
+        for seed in [None, Some(sync)] {
             crash(&chain, seed, |_, state| state.die_after_syncs(sync));
         }
     }

@@ -9,7 +9,7 @@ use aureon_storage::{
     memory::CrashDisk,
     trie::{self, Key, Trie, Value as _},
 };
-use aureon_types::{Account, Address, Hash, hash::keccak256};
+use aureon_types::{Account, Address, Hash, account::EMPTY_TRIE_ROOT, hash::keccak256};
 use proptest::prelude::*;
 
 use crate::{
@@ -25,12 +25,16 @@ fn expected_root(leaves: &BTreeMap<Key, Vec<u8>>) -> Hash {
     Hash(builder.root().0)
 }
 
-/// What the state ought to be.
-#[derive(Clone, Default)]
-struct Model(BTreeMap<Address, Account>);
+/// What the state ought to be, and its root (rebuilding it is what takes time here).
+#[derive(Clone)]
+struct Model(BTreeMap<Address, Account>, Hash);
 
 impl Model {
-    fn root(&self) -> Hash {
+    fn new() -> Self {
+        Self(BTreeMap::new(), EMPTY_TRIE_ROOT)
+    }
+
+    fn rebuilt_root(&self) -> Hash {
         let leaf =
             |(address, account): (&Address, &Account)| (keccak256(address.as_bytes()), rlp(address, account));
         expected_root(&self.0.iter().map(leaf).collect())
@@ -53,6 +57,7 @@ impl Model {
                 None => self.0.remove(address),
             };
         }
+        self.1 = self.rebuilt_root();
         changes(block)
     }
 }
@@ -68,7 +73,7 @@ fn rlp(address: &Address, account: &Account) -> Vec<u8> {
 }
 
 fn check(view: &StateView, model: &Model, random: &mut Random, addresses: u64) {
-    assert_eq!(view.root(), model.root(), "height {}", view.height());
+    assert_eq!(view.root(), model.1, "height {}", view.height());
     for _ in 0..8 {
         let address = address(random.below(addresses + 5));
         let expected = model.0.get(&address).copied();
@@ -97,7 +102,7 @@ fn live(seed: u64, addresses: u64, rounds: u64) {
     let disk = CrashDisk::new();
     let mut store = open(&disk);
     // Models by height, from the flushed one to the head's.
-    let mut models = vec![Model::default()];
+    let mut models = vec![Model::new()];
     for _ in 0..rounds {
         let (parent, model) = (store.head(), models.last().unwrap().clone());
         let mut line = Vec::new();
@@ -173,26 +178,24 @@ fn assert_rows(store: &StateStore, model: &Model) {
 
 #[test]
 fn the_state_agrees_with_alloy_trie() {
-    for seed in 0..12 {
-        live(seed, 30, 30);
+    for seed in 0..6 {
+        live(seed, 30, 14);
     }
-    for seed in 12..18 {
-        live(seed, 600, 40);
-    }
+    live(6, 300, 16);
 }
 
 #[test]
 fn large_batches_agree_with_alloy_trie() {
     let disk = CrashDisk::new();
     let store = open(&disk);
-    let mut model = Model::default();
+    let mut model = Model::new();
     let mut random = Random(77);
-    for round in 0..6 {
-        let block: BTreeMap<_, _> = (0..4_000)
+    for round in 0..4 {
+        let block: BTreeMap<_, _> = (0..2_500)
             .map(|_| {
                 let gone = random.below(10) < 3;
                 (
-                    address(random.below(6_000)),
+                    address(random.below(4_000)),
                     (!gone).then(|| account(round, 1 + random.below(1 << 40))),
                 )
             })
@@ -203,6 +206,7 @@ fn large_batches_agree_with_alloy_trie() {
                 None => model.0.remove(address),
             };
         }
+        model.1 = model.rebuilt_root();
         let head = store.head();
         store
             .commit(head.apply(head.height() + 1, &changes(block)).unwrap())
@@ -210,7 +214,7 @@ fn large_batches_agree_with_alloy_trie() {
         if round % 2 == 1 {
             store.flush().unwrap();
         }
-        check(&store.head(), &model, &mut random, 6_000);
+        check(&store.head(), &model, &mut random, 4_000);
     }
 }
 
@@ -226,7 +230,7 @@ fn close_key() -> impl Strategy<Value = Key> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn deep_tries_with_embedded_nodes_agree_with_alloy_trie(
