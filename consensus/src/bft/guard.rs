@@ -149,7 +149,14 @@ impl Guard {
         matches!(self.state, State::Trusted { barrier: Some(barrier) } if place <= barrier && place.0 == barrier.0)
     }
 
-    /// Somebody votes or proposes there. Matters while listening; `own`: under our key.
+    /// Bars a round that is otherwise allowed: its votes were cast unsigned.
+    pub(super) fn bar(&mut self, place: Place) {
+        if let State::Trusted { barrier } = &mut self.state {
+            *barrier = (*barrier).max(Some(place));
+        }
+    }
+
+    /// Somebody votes or proposes there. Matters while listening.
     pub(super) fn hear(&mut self, place: Place) {
         if let State::Listening { heard } = &mut self.state {
             *heard = (*heard).max(Some(place));
@@ -219,8 +226,11 @@ impl Guard {
     /// into it, and the log does not say how far.
     pub(super) fn take_refusal(&mut self, place: Place) -> bool {
         let refused = std::mem::take(&mut self.refused);
-        if let (true, State::Unchecked | State::Trusted { .. }) = (refused, &self.state) {
-            self.state = State::Trusted { barrier: Some(place) };
+        if refused && self.state == State::Unchecked {
+            self.state = State::Trusted { barrier: None };
+        }
+        if refused {
+            self.bar(place);
         }
         refused
     }

@@ -224,13 +224,28 @@ impl Bft {
         if self.halted.is_some() {
             return;
         }
-        // The place of a `StartHeight` is round 0 of its height.
-        let place = match &input {
-            CoreInput::StartHeight(height, ..) => (height.0, 0),
-            _ => (self.height(), self.round()),
-        };
-        self.core.params.enabled = self.port.guard.allows(place);
+        let enabled = self.port.guard.allows(self.destination(&input));
+        self.core.params.enabled = enabled;
         self.run(input, effects);
+        // A vote that the core cast while it was not to sign is not sent later: such a round is lost.
+        if !enabled && !self.core.driver.step_is_propose() {
+            self.port.guard.bar((self.height(), self.round()));
+        }
+    }
+
+    /// Where the core may vote inside the call for `input`: in this round, or in the one it leads to.
+    fn destination(&self, input: &CoreInput) -> (u64, u32) {
+        let (height, round) = (self.height(), self.round());
+        match input {
+            CoreInput::StartHeight(height, ..) => (height.0, 0),
+            CoreInput::Vote(vote) => (height, round.max(vote.message.vote.round)),
+            CoreInput::PolkaCertificate(certificate) => (height, round.max(number(certificate.round))),
+            CoreInput::RoundCertificate(certificate) => (height, round.max(number(certificate.round))),
+            CoreInput::TimeoutElapsed(timeout) if timeout.kind == TimeoutKind::Precommit => {
+                (height, round.saturating_add(1))
+            }
+            _ => (height, round),
+        }
     }
 
     fn run(&mut self, input: CoreInput, effects: &mut Vec<Effect>) {
