@@ -104,7 +104,7 @@ pub struct Limits {
     /// No new connection while the process uses more than this share of the machine's memory, in
     /// percent. Default 90.
     pub memory_percent: u8,
-    /// How long a peer may take to say hello. Default 10 s.
+    /// How long a peer may take to say hello, and then to tell its gossip subscriptions. Default 10 s.
     pub hello_timeout: Duration,
     /// How long a sync request may take until its answer is complete: 33 MiB at 5 Mbit/s. Default 60 s.
     pub request_timeout: Duration,

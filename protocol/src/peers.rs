@@ -53,8 +53,6 @@ const HELLO_ATTEMPTS: u32 = 3;
 /// Most hellos that one peer may say while it is connected. A node says one, or a few on bad lines; each
 /// may cost us a genesis document.
 const MAX_QUESTIONS: u32 = 16;
-/// How long a ready peer may take to tell what it subscribes to.
-const SUBSCRIPTION_TIME: Duration = Duration::from_secs(10);
 /// A mismatch with one peer is reported at most this often.
 const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 /// Most peers whose last report is remembered. When full, the oldest is forgotten.
@@ -187,7 +185,7 @@ struct Connection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Greeting { deadline: Instant, attempts: u32 },
-    Ready { since: Instant },
+    Ready { subscribe_by: Instant },
     Guest { until: Instant },
     Leaving { until: Instant },
 }
@@ -419,9 +417,7 @@ impl Peer {
     fn is_due(&self, now: Instant) -> bool {
         match self.stage {
             Stage::Greeting { deadline, .. } => deadline <= now,
-            Stage::Ready { since } => {
-                !self.subscribed && now.saturating_duration_since(since) >= SUBSCRIPTION_TIME
-            }
+            Stage::Ready { subscribe_by } => !self.subscribed && subscribe_by <= now,
             Stage::Guest { until } | Stage::Leaving { until } => until <= now,
         }
     }

@@ -80,7 +80,9 @@ impl Peers {
         if !matches!(known.stage, Stage::Greeting { .. } | Stage::Guest { .. }) {
             return;
         }
-        known.stage = Stage::Ready { since: now };
+        known.stage = Stage::Ready {
+            subscribe_by: later(now, self.hello_timeout),
+        };
         known.status = greeting.status;
         known.agent.clone_from(&greeting.agent);
         effects.push(Effect::HearGossip(peer));

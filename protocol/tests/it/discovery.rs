@@ -58,7 +58,7 @@ async fn a_network_stops_when_it_is_told_or_when_nobody_listens() {
 /// over a second connection. Gossip would stay silent on it for ever.
 #[tokio::test]
 async fn a_peer_that_says_hello_anew_is_met_with_a_clean_slate() {
-    let mut one = TestNode::joined(1, &[]).await;
+    let mut one = TestNode::patient(1).await;
     let (request, response) = hello_frames();
     let mut raw = RawPeer::new("/aureon/hello/1");
     let peer = raw.peer();

@@ -177,18 +177,15 @@ async fn malformed_and_oversized_hellos_end_the_connection_and_cost_score() {
         ("too long", oversized),
         ("no protobuf", no_protobuf),
     ] {
-        let begun = std::time::Instant::now();
-        let one = TestNode::joined(1, &[]).await;
+        let one = TestNode::patient(1).await;
         let mut bad = RawPeer::new("/aureon/hello/1");
         bad.swarm.dial(one.address()).unwrap();
         let answers = tokio::time::timeout(PATIENCE, bad.run(Some(request), good.clone())).await;
         let answers = answers.unwrap_or_else(|_| panic!("{name}: still connected"));
         assert!(answers.concat().is_empty(), "{name} was answered");
-        // Cut off at once, not for want of subscriptions ten seconds later.
-        assert!(begun.elapsed() < Duration::from_secs(8), "{name}");
     }
     let bad_answer = frame(proto::HelloResponse::default().encode_to_vec());
-    let mut one = TestNode::joined(1, &[]).await;
+    let mut one = TestNode::patient(1).await;
     let mut bad = RawPeer::new("/aureon/hello/1");
     bad.swarm.dial(one.address()).unwrap();
     tokio::time::timeout(PATIENCE, bad.run(None, bad_answer))

@@ -61,6 +61,14 @@ impl TestNode {
         Self::new(config(seed, "test", others)).await
     }
 
+    /// A node that would wait for hellos and subscriptions longer than any test: what it cuts off, it cuts
+    /// off for another reason.
+    pub async fn patient(seed: u8) -> Self {
+        let mut config = config(seed, "test", &[]);
+        config.limits.hello_timeout = 10 * PATIENCE;
+        Self::new(config).await
+    }
+
     pub fn peer(&self) -> PeerId {
         aureon_protocol::peer_id(self.seed).unwrap()
     }
