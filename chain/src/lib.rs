@@ -6,6 +6,12 @@
 //! *One door.* Gossiped, synced and self-built blocks all pass [`import`]; the only way to an
 //! [`import::ExecutedBlock`] is to execute it here.
 
+// What decides consensus neither wraps nor panics on a large number; tests may.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)
+)]
+
 pub mod assembly;
 pub mod execution;
 pub mod import;

@@ -182,6 +182,7 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
             self.act(&transaction.action, charged.sender)?
         };
         if failure.is_some() {
+            // However far the action came before it failed.
             self.overlay.revert(checkpoint);
         }
         Ok(Receipt {
@@ -273,5 +274,35 @@ impl Outcome {
             receipts_root,
             view,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::MemoryState;
+
+    #[test]
+    fn a_block_that_makes_or_loses_money_has_no_outcome() {
+        let state = MemoryState::with([(Address([1; 20]), 10)]);
+        for (balance, difference) in [(11, 1), (9, -1), (0, -10)] {
+            let context = BlockContext {
+                height: 1,
+                proposer: Address([2; 20]),
+                gas_limit: 0,
+                min_gas_price: 0,
+            };
+            let mut executor = BlockExecutor::new(&state, context);
+            let slot = executor.overlay.slot(&Address([1; 20])).unwrap();
+            executor.overlay.set(
+                slot,
+                Account {
+                    balance: Amount(balance),
+                    ..Account::default()
+                },
+            );
+            let error = executor.finish().unwrap_err();
+            assert!(matches!(error, StateError::SupplyChanged { difference: found } if found == difference));
+        }
     }
 }

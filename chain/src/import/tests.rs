@@ -230,6 +230,18 @@ fn the_first_block_carries_no_certificate_and_work_never_does() {
     let built = build(&state(), &first, [], &mut || false).unwrap().executed;
     let header = built.block().sealed_header();
     assert!(check_header(header, &genesis, &rules(), Some(NOW)).is_ok());
+    let second = ParentInfo::of(header);
+    let sealed = SealedHeader::new(
+        Header {
+            height: 2,
+            parent_id: second.id,
+            timestamp_ms: NOW + 1,
+            ..header.header().clone()
+        },
+        Bytes::new(),
+    );
+    let fault = check_header(&sealed, &second, &rules(), Some(NOW)).unwrap_err();
+    assert_eq!(fault, HeaderFault::MissingCommit { height: 2 });
     let claims = Header {
         previous_commit_hash: Hash([1; 32]),
         ..header.header().clone()

@@ -225,7 +225,9 @@ impl Mempool {
     /// Puts an assessed entry in its place.
     fn enter(&mut self, entry: Entry, account: &AccountState) -> Option<TransactionId> {
         self.link(&entry);
-        let queue = self.senders.get_or_new(entry.transaction.sender(), *account, entry.arrival);
+        let queue = self
+            .senders
+            .get_or_new(entry.transaction.sender(), *account, entry.arrival);
         queue.learn(*account);
         let before = queue.ends();
         let replaced = queue.insert(entry, &mut self.index);

@@ -53,7 +53,11 @@ pub(super) struct TailKey {
 
 impl TailKey {
     pub fn new(price: u64, born: u64, sender: Address) -> Self {
-        Self { price, born: Reverse(born), sender }
+        Self {
+            price,
+            born: Reverse(born),
+            sender,
+        }
     }
 }
 

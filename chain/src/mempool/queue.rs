@@ -28,7 +28,10 @@ pub(super) struct Entry {
 
 impl Entry {
     pub fn place(&self) -> Place {
-        Place { sender: self.transaction.sender(), nonce: self.nonce }
+        Place {
+            sender: self.transaction.sender(),
+            nonce: self.nonce,
+        }
     }
 
     pub fn pick_key(&self) -> PickKey {
@@ -53,7 +56,13 @@ pub(super) struct Queue {
 
 impl Queue {
     pub fn new(account: AccountState, born: u64) -> Self {
-        Self { account, entries: VecDeque::new(), next: account.nonce, cost: 0, born }
+        Self {
+            account,
+            entries: VecDeque::new(),
+            next: account.nonce,
+            cost: 0,
+            born,
+        }
     }
 
     pub fn account(&self) -> AccountState {
@@ -79,7 +88,9 @@ impl Queue {
     /// Where the nonce is (`Ok`) or would be (`Err`).
     fn position(&self, nonce: u64) -> Result<usize, usize> {
         match self.entries.back() {
-            Some(last) if nonce <= last.nonce => self.entries.binary_search_by_key(&nonce, |entry| entry.nonce),
+            Some(last) if nonce <= last.nonce => {
+                self.entries.binary_search_by_key(&nonce, |entry| entry.nonce)
+            }
             _ => Err(self.entries.len()),
         }
     }
@@ -104,7 +115,11 @@ impl Queue {
 
     /// Where the queue stands in the pool's orders.
     pub fn ends(&self) -> Ends {
-        let head = self.entries.front().filter(|entry| entry.parked_since.is_none()).map(Entry::pick_key);
+        let head = self
+            .entries
+            .front()
+            .filter(|entry| entry.parked_since.is_none())
+            .map(Entry::pick_key);
         let tail = self.entries.back().map(|entry| {
             let key = TailKey::new(entry.price, self.born, entry.transaction.sender());
             (entry.parked_since.is_some(), key)
@@ -116,7 +131,11 @@ impl Queue {
     /// [`Self::set_account`]; beside them only a balance that rose since then is news.
     pub fn balance_with(&self, read: &AccountState) -> Amount {
         let known = self.account.balance;
-        if read.nonce == self.account.nonce { known.max(read.balance) } else { known }
+        if read.nonce == self.account.nonce {
+            known.max(read.balance)
+        } else {
+            known
+        }
     }
 
     /// Takes over the balance of [`Self::balance_with`].
@@ -130,8 +149,13 @@ impl Queue {
         self.cost = self.cost.saturating_add(entry.cost);
         match self.position(nonce) {
             Ok(position) => {
-                let replaced = self.entries.get_mut(position).map(|place| std::mem::replace(place, entry));
-                self.cost = self.cost.saturating_sub(replaced.as_ref().map_or(0, |entry| entry.cost));
+                let replaced = self
+                    .entries
+                    .get_mut(position)
+                    .map(|place| std::mem::replace(place, entry));
+                self.cost = self
+                    .cost
+                    .saturating_sub(replaced.as_ref().map_or(0, |entry| entry.cost));
                 replaced
             }
             Err(position) => {

@@ -161,6 +161,7 @@ fn a_gap_parks_and_its_filling_makes_ready() {
 
 #[test]
 fn a_replacement_needs_ten_percent_more() {
+    assert_eq!(config().replacement_price(0), 1);
     for (current, needed) in [(1, 2), (10, 11), (11, 13), (100, 110), (101, 112)] {
         let mut pool = pool();
         let old = tx(1, 0, current);
@@ -220,6 +221,20 @@ fn what_waits_is_counted_against_the_balance() {
         "a balance that rose is seen"
     );
     check(&pool);
+}
+
+#[test]
+fn a_read_that_is_older_than_the_pool_takes_nothing_back() {
+    let mut pool = pool();
+    for (nonce, balance) in [(0, 2 * COST), (1, COST)] {
+        let account = AccountState {
+            balance: Amount(balance),
+            ..account(0)
+        };
+        pool.insert(at(0), tx(1, nonce, 1), Origin::Remote, &account)
+            .unwrap();
+        check(&pool);
+    }
 }
 
 #[test]
@@ -357,6 +372,25 @@ fn the_parked_cannot_crowd_out_the_ready() {
 }
 
 #[test]
+fn at_the_same_price_the_parked_go_first() {
+    let mut pool = Mempool::new(
+        Config {
+            max_transactions: 2,
+            ..config()
+        },
+        0,
+    );
+    for transaction in [tx(1, 5, 1), tx(2, 0, 1)] {
+        insert(&mut pool, &transaction).unwrap();
+    }
+    let admitted = insert(&mut pool, &tx(3, 0, 2)).unwrap();
+    assert_eq!(
+        dropped(&admitted.evicted),
+        [(tx(1, 5, 1).id(), DropReason::Evicted)]
+    );
+}
+
+#[test]
 fn the_bound_in_bytes_holds_too() {
     let size = tx(1, 0, 1).size();
     let mut pool = Mempool::new(
@@ -385,6 +419,50 @@ fn the_bound_in_bytes_holds_too() {
     assert!(longer.size() > size);
     assert_eq!(insert(&mut pool, &longer).unwrap().evicted.len(), 2);
     assert_eq!(pool.count(), 2);
+}
+
+#[test]
+fn room_is_never_made_by_a_dearer_one() {
+    let size = tx(1, 0, 1).size();
+    let mut pool = Mempool::new(
+        Config {
+            max_bytes: 3 * size,
+            ..config()
+        },
+        0,
+    );
+    for transaction in [tx(1, 0, 9), tx(1, 1, 1), tx(2, 0, 2)] {
+        insert(&mut pool, &transaction).unwrap();
+    }
+    let longer = |price| {
+        sign(
+            3,
+            &Transaction {
+                last_valid_height: Some(9),
+                gas_price: price,
+                ..transfer(3, 0)
+            },
+        )
+    };
+    let rejection = insert(&mut pool, &longer(2)).unwrap_err();
+    assert!(
+        matches!(
+            rejection,
+            Rejection::PoolFull {
+                count: 3,
+                lowest: 1,
+                ..
+            }
+        ),
+        "not half an eviction"
+    );
+    let admitted = insert(&mut pool, &longer(5)).unwrap();
+    let evicted = [tx(1, 1, 1).id(), tx(2, 0, 2).id()].map(|id| (id, DropReason::Evicted));
+    assert_eq!(
+        dropped(&admitted.evicted),
+        evicted,
+        "behind its cheap successor the dear one stays"
+    );
 }
 
 #[test]
