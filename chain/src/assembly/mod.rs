@@ -19,6 +19,7 @@ mod input;
 mod messages;
 mod pending;
 mod proposed;
+mod steps;
 
 #[cfg(test)]
 mod assembler_tests;

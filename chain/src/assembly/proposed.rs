@@ -46,15 +46,12 @@ impl ProposedBlock {
         let message: proto::ProposedBlock = strict::decode(WHAT, bytes)?;
         let proposal = strict::required(WHAT, "proposal", message.proposal.as_ref())?;
         let header = strict::required(WHAT, "header", message.header.as_ref())?;
+        let previous_commit = strict::required(WHAT, "previous_commit", message.previous_commit.as_ref())?;
         let proposed = Self {
             proposal: SignedProposal::from_proto(proposal)?,
             header: SealedHeader::from_parts(header, &[])?,
             // Copied: a slice would keep the whole message alive.
-            previous_commit: Bytes::copy_from_slice(&strict::required(
-                WHAT,
-                "previous_commit",
-                message.previous_commit.as_ref(),
-            )?),
+            previous_commit: Bytes::copy_from_slice(previous_commit),
             content: content(&message)?,
             attempt: attempt(message.attempt)?,
         };

@@ -100,7 +100,10 @@ impl<P: Peer> RangeSync<P> {
         let Some(target) = self.peers.target(now) else {
             return;
         };
-        let size = (BATCH_BYTES / self.block_bytes.max(1)).clamp(1, BATCH_BLOCKS);
+        let size = BATCH_BYTES
+            .checked_div(self.block_bytes)
+            .unwrap_or(BATCH_BLOCKS)
+            .clamp(1, BATCH_BLOCKS);
         let next = self.head.height.saturating_add(1);
         while let Some(first) = self
             .batches

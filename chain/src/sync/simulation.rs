@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
     time::Duration,
 };
 
@@ -69,6 +70,11 @@ struct World {
 }
 
 impl World {
+    fn shared() -> &'static Self {
+        static WORLD: OnceLock<World> = OnceLock::new();
+        WORLD.get_or_init(Self::new)
+    }
+
     fn new() -> Self {
         let forged = Chain::signed_by(LENGTH, &SecretKey::from_seed([66; 32]), 1_000);
         Self {
@@ -330,9 +336,9 @@ impl<'a> Run<'a> {
 
 #[test]
 fn one_honest_peer_suffices_and_is_never_blamed() {
-    let world = World::new();
-    for seed in 0..25 {
-        let run = Run::new(&world, seed).run();
+    let world = World::shared();
+    for seed in 0..20 {
+        let run = Run::new(world, seed).run();
         assert!(!run.penalized.contains(&HONEST), "seed {seed}: {:?}", run.trace);
         for peer in &run.penalized {
             assert!(
@@ -349,16 +355,16 @@ fn one_honest_peer_suffices_and_is_never_blamed() {
 
 #[test]
 fn the_same_seed_gives_the_same_trace() {
-    let world = World::new();
-    let first = Run::new(&world, 7).run().trace;
-    assert_eq!(first, Run::new(&world, 7).run().trace);
-    assert_ne!(first, Run::new(&world, 8).run().trace);
+    let world = World::shared();
+    let first = Run::new(world, 7).run().trace;
+    assert_eq!(first, Run::new(world, 7).run().trace);
+    assert_ne!(first, Run::new(world, 8).run().trace);
 }
 
 #[test]
 fn honest_peers_share_the_work() {
-    let world = World::new();
-    let mut run = Run::new(&world, 1);
+    let world = World::shared();
+    let mut run = Run::new(world, 1);
     run.peers = (0..4).map(|peer| (peer, Behaviour::Honest)).collect();
     let run = run.run();
     let was_asked = |peer: &u64| {
