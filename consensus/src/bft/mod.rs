@@ -361,7 +361,7 @@ impl Bft {
             effects.push(Effect::SyncThenPublish {
                 records: std::mem::take(&mut self.port.records),
                 sign_mark: self.port.guard.take_mark(),
-                messages: std::mem::take(&mut self.port.outbox),
+                messages: self.port.take_outbox(),
             });
         }
         if let Some((certificate, evidence)) = self.port.decided.take() {

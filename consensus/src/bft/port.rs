@@ -259,6 +259,21 @@ impl Port {
         }
     }
 
+    /// What is to be sent, causes before what they cause: the core publishes from the inside out, our
+    /// precommit before the prevote that completed the polka.
+    pub(super) fn take_outbox(&mut self) -> Vec<OutgoingMessage> {
+        let mut outbox = std::mem::take(&mut self.outbox);
+        outbox.sort_by_key(|outgoing| {
+            let rank = match &outgoing.message {
+                Message::Polka(_) | Message::Round(_) => None,
+                Message::Proposal(proposal) => Some(proposal_mark(proposal).step),
+                Message::Vote(vote) => Some(vote_mark(vote).step),
+            };
+            (outgoing.message.round(), rank)
+        });
+        outbox
+    }
+
     fn publish_again(&mut self, message: Message) {
         // Wraps past 0 after 65,535 repeats, by when every duplicate cache has forgotten the first.
         self.attempt = self.attempt.wrapping_add(1).max(1);

@@ -467,7 +467,7 @@ fn a_lone_validator_without_its_mark_listens_and_then_makes_blocks_in_a_later_ro
     let quiet = hand.wait(1_500);
     assert_eq!(hand.engine.status().signing, Signing::Listening);
     assert!(!quiet.iter().any(|effect| matches!(effect, Effect::Build { .. })));
-    let effects = hand.wait(1_000);
+    let effects = hand.wait(400);
     let round = effects.iter().find_map(|effect| match effect {
         Effect::Build { round, .. } => Some(*round),
         _ => None,

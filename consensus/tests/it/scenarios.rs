@@ -68,7 +68,7 @@ fn four_calm_validators_decide_one_chain_at_the_block_time() {
 
 #[test]
 fn storms_do_not_break_agreement() {
-    let reports: Vec<Report> = (0..16).map(|seed| run(storm(seed))).collect();
+    let reports: Vec<Report> = (0..18).map(|seed| run(storm(seed))).collect();
     reports.iter().for_each(assert_holds);
     let sum = |what: fn(&Report) -> u64| reports.iter().map(what).sum::<u64>();
     // The storms must reach what they are for.
@@ -78,18 +78,16 @@ fn storms_do_not_break_agreement() {
 
 #[test]
 fn crashes_never_make_a_validator_contradict_itself() {
-    let reports: Vec<Report> = (100..116).map(|seed| run(hail(seed))).collect();
+    let reports: Vec<Report> = (100..118).map(|seed| run(hail(seed))).collect();
     reports.iter().for_each(assert_holds);
     assert!(reports.iter().map(|report| report.replayed).sum::<u64>() > 100);
 }
 
 #[test]
 fn the_same_seed_gives_the_same_trace() {
-    for seed in [3, 104] {
-        assert_eq!(run(storm(seed)).trace, run(storm(seed)).trace);
-        assert_eq!(run(hail(seed)).trace, run(hail(seed)).trace);
-    }
-    assert_ne!(run(storm(3)).trace, run(storm(4)).trace);
+    let trace = run(storm(3)).trace;
+    assert_eq!(run(storm(3)).trace, trace);
+    assert_ne!(run(storm(4)).trace, trace);
 }
 
 /// The control: the invariants must have teeth.
