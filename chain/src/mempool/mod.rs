@@ -50,6 +50,9 @@ use index::{Index, Place};
 use queue::{Entry, Queue};
 use senders::Senders;
 
+/// For so many transactions the look-up tables are made at once.
+const MAX_PREALLOCATED: usize = 1 << 20;
+
 /// The pool. A plain value: one owner changes it, readers get a [`MempoolView`].
 #[derive(Debug)]
 pub struct Mempool {
@@ -70,13 +73,16 @@ pub struct Mempool {
 impl Mempool {
     /// An empty pool of a chain whose head is at `height`.
     pub fn new(config: Config, height: u64) -> Self {
+        // Whole at once: a table that grows moves everything it holds, for milliseconds. Pages that are
+        // never written cost nothing. A pool configured beyond the bound grows as it fills.
+        let capacity = config.max_transactions.min(MAX_PREALLOCATED);
         Self {
             config,
             height,
             next_arrival: 0,
             bytes: 0,
-            by_id: HashMap::new(),
-            by_leaf: HashMap::new(),
+            by_id: HashMap::with_capacity(capacity),
+            by_leaf: HashMap::with_capacity(capacity),
             senders: Senders::default(),
             index: Index::default(),
         }
