@@ -17,6 +17,12 @@
 //! bound. Nothing is signed that contradicts what this key signed before, in this life of the process
 //! or in an earlier one (see [`SignMark`]).
 
+// What decides consensus neither wraps nor panics on a large number; tests may.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)
+)]
+
 pub mod admit;
 pub mod bft;
 mod config;

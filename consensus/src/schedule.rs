@@ -15,8 +15,8 @@ pub struct Schedule {
 /// every height and with every round, so that a dead proposer costs one round and the load is even.
 pub(crate) fn turn(height: u64, round: u32, count: usize) -> usize {
     let count = u64::try_from(count).unwrap_or(u64::MAX).max(1);
-    let turn = height.wrapping_add(u64::from(round)) % count;
-    usize::try_from(turn).unwrap_or(0)
+    let turn = height.wrapping_add(u64::from(round)).checked_rem(count);
+    usize::try_from(turn.unwrap_or(0)).unwrap_or(0)
 }
 
 impl Schedule {

@@ -378,7 +378,7 @@ fn a_block_that_is_voted_for_and_not_here_is_asked_for_until_it_comes() {
         round: 0,
         block_id: BLOCK,
     };
-    assert_eq!(hand.message(prevote(&others[1])), [fetch.clone()]);
+    assert_eq!(hand.message(prevote(&others[1])), std::slice::from_ref(&fetch));
     assert_eq!(hand.message(prevote(&others[2])), [], "it is asked for already");
     assert!(hand.wait(1_000).contains(&fetch), "asked again");
     let proposal = proposal(&hand, 1, 0, BLOCK);
