@@ -93,16 +93,14 @@ fn the_same_seed_gives_the_same_trace() {
 /// The control: the invariants must have teeth.
 #[test]
 fn publishing_before_syncing_is_caught() {
-    let contradictions = (100..130)
-        .map(|seed| {
-            run(Scenario {
-                publish_first: true,
-                ..hail(seed)
-            })
-            .contradictions
-        })
-        .sum::<u64>();
-    assert!(contradictions > 0);
+    let caught = |seed| {
+        let report = run(Scenario {
+            publish_first: true,
+            ..hail(seed)
+        });
+        report.contradictions > 0
+    };
+    assert!((100..130).any(caught));
 }
 
 #[test]
