@@ -8,7 +8,7 @@
 pub enum Admit {
     /// Check its signatures ([`crate::verify()`]) and hand it over.
     Verify,
-    /// Do no more with it. Not the sender's fault, except perhaps for repetition: gossip *ignores* it.
+    /// Do no more with it. Not the sender's fault: gossip *ignores* it ([`DropReason::Repeated`] apart).
     Drop(DropReason),
 }
 
@@ -21,7 +21,10 @@ pub enum DropReason {
     TooFarAhead,
     /// It is more than ten rounds ahead, further than votes are counted. Round certificates lead there.
     RoundTooFarAhead,
-    /// It is known already, or something newer of the same validator is.
+    /// Exactly this message, signature and all, was verified before: its sender repeats it for those who
+    /// missed it. Gossip *accepts* it, so that it travels on to them.
+    Repeated,
+    /// What it says is known already, or something newer of the same validator is.
     Duplicate,
     /// A round's proposer signed more proposals than the two that prove its fault.
     TooManyProposals,
@@ -38,6 +41,8 @@ pub struct Drops {
     pub too_far_ahead: u64,
     /// See [`DropReason::RoundTooFarAhead`].
     pub round_too_far_ahead: u64,
+    /// See [`DropReason::Repeated`].
+    pub repeated: u64,
     /// See [`DropReason::Duplicate`].
     pub duplicate: u64,
     /// See [`DropReason::TooManyProposals`].
@@ -53,6 +58,7 @@ impl Drops {
             DropReason::Old => &mut self.old,
             DropReason::TooFarAhead => &mut self.too_far_ahead,
             DropReason::RoundTooFarAhead => &mut self.round_too_far_ahead,
+            DropReason::Repeated => &mut self.repeated,
             DropReason::Duplicate => &mut self.duplicate,
             DropReason::TooManyProposals => &mut self.too_many_proposals,
             DropReason::Halted => &mut self.halted,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use aureon_types::Address;
 
-use crate::{Message, SignStep, log::vote_mark};
+use crate::{DropReason, Message, SignStep, log::vote_mark};
 
 /// Heights above the last committed one for which messages are kept. Further ones are dropped: who is
 /// that far behind needs range sync first.
@@ -38,8 +38,16 @@ fn slot(message: &Message) -> Slot {
 }
 
 impl Future {
-    /// Whether `message` would be kept: it is newer than what is there.
-    pub(super) fn wants(&self, message: &Message) -> bool {
+    /// Why `message` would not be kept, if so.
+    pub(super) fn objection(&self, message: &Message) -> Option<DropReason> {
+        if self.newest.get(&slot(message)) == Some(message) {
+            return Some(DropReason::Repeated);
+        }
+        (!self.wants(message)).then_some(DropReason::Duplicate)
+    }
+
+    /// Whether `message` is newer than what is there.
+    fn wants(&self, message: &Message) -> bool {
         let position = |message: &Message| (message.height(), message.round());
         self.newest
             .get(&slot(message))

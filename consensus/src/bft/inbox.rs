@@ -1,6 +1,6 @@
 //! Messages of peers: the edge before verification, and what happens after it.
 
-use arc_malachitebft_core_types::{NilOrVal, Round, VoteType};
+use arc_malachitebft_core_types::{NilOrVal, Round, Vote as _, VoteType};
 use aureon_types::{BlockId, SignedVote, VoteKind};
 
 use super::{
@@ -44,20 +44,11 @@ impl Bft {
             return self.objection_now(message);
         }
         if height > self.head.height {
-            return if self.future.wants(message) {
-                None
-            } else {
-                Some(DropReason::Duplicate)
-            };
+            return self.future.objection(message);
         }
         // Between the decision and the next height, late precommits are still collected.
         match message {
-            Message::Vote(vote) if self.is_late_precommit(vote) => self
-                .core
-                .driver
-                .votes()
-                .has_vote(&vote_in(vote))
-                .then_some(DropReason::Duplicate),
+            Message::Vote(vote) if self.is_late_precommit(vote) => self.objection_to_vote(vote),
             _ => Some(DropReason::Old),
         }
     }
@@ -71,15 +62,11 @@ impl Bft {
 
     /// The message is of the running height.
     fn objection_now(&self, message: &Message) -> Option<DropReason> {
-        let (round, votes) = (message.round(), self.core.driver.votes());
+        let round = message.round();
         let too_far = round > self.round().saturating_add(ROUND_LOOKAHEAD);
         match message {
             Message::Vote(_) | Message::Proposal(_) if too_far => Some(DropReason::RoundTooFarAhead),
-            Message::Vote(vote) => {
-                let vote = vote_in(vote);
-                let known = votes.has_vote(&vote) || votes.is_saturated_conflict(&vote);
-                known.then_some(DropReason::Duplicate)
-            }
+            Message::Vote(vote) => self.objection_to_vote(vote),
             Message::Proposal(proposal) => {
                 let (known, block) = (self.blocks.per_round.get(&round), &proposal.proposal.block_id);
                 if known.is_some_and(|known| known.contains(block)) {
@@ -98,6 +85,18 @@ impl Bft {
                 };
                 superseded.then_some(DropReason::Old)
             }
+        }
+    }
+
+    fn objection_to_vote(&self, vote: &SignedVote) -> Option<DropReason> {
+        let (vote, votes) = (vote_in(vote), self.core.driver.votes());
+        let counted = votes
+            .per_round(vote.round())
+            .and_then(|round| round.get_vote(vote.vote_type(), &vote.message.signer));
+        match counted {
+            Some(counted) if *counted == vote => Some(DropReason::Repeated),
+            _ if votes.has_vote(&vote) || votes.is_saturated_conflict(&vote) => Some(DropReason::Duplicate),
+            _ => None,
         }
     }
 

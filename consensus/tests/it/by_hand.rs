@@ -7,7 +7,8 @@ use aureon_consensus::{
     SignMark, SignStep, Signing, Step, TimerId, verify,
 };
 use aureon_types::{
-    BlockId, CommitSignature, EmptyBlocks, Proposal, SecretKey, SignedProposal, SignedVote, Vote, VoteKind,
+    BlockId, CommitSignature, EmptyBlocks, Proposal, SecretKey, Signature, SignedProposal, SignedVote, Vote,
+    VoteKind,
 };
 
 use crate::support::{GENESIS, WALL_MS, at, config, genesis_head, keys};
@@ -250,11 +251,28 @@ fn the_edge_drops_what_is_not_worth_a_signature_check() {
     blocks[..2]
         .iter()
         .for_each(|proposal| drop(hand.message(proposal.clone())));
+    let Message::Vote(counted) = prevote(1, 0) else {
+        panic!()
+    };
+    let forged = Message::Vote(SignedVote {
+        signature: Signature([7; 64]),
+        ..counted
+    });
     let dropped = Admit::Drop;
     for (what, message, expected) in [
         ("decided long ago", prevote(0, 0), dropped(DropReason::Old)),
         ("new", prevote(1, 1), Admit::Verify),
-        ("counted", prevote(1, 0), dropped(DropReason::Duplicate)),
+        ("counted", prevote(1, 0), dropped(DropReason::Repeated)),
+        (
+            "counted, but not these bytes",
+            forged,
+            dropped(DropReason::Duplicate),
+        ),
+        (
+            "held for the next height",
+            prevote(2, 3),
+            dropped(DropReason::Repeated),
+        ),
         ("ten rounds ahead", prevote(1, 10), Admit::Verify),
         (
             "eleven rounds ahead",
