@@ -271,3 +271,135 @@ fn write(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use redb::{Database, ReadableDatabase as _, backends::InMemoryBackend};
+
+    use super::*;
+    use crate::blocks::tables;
+
+    fn database() -> Database {
+        let database = redb::Builder::new()
+            .create_with_backend(InMemoryBackend::new())
+            .unwrap();
+        write_with(&database, tables::create);
+        database
+    }
+
+    fn write_with(database: &Database, change: impl FnOnce(&WriteTransaction) -> Result<(), Fault>) {
+        let transaction = database.begin_write().unwrap();
+        assert!(change(&transaction).is_ok());
+        transaction.commit().unwrap();
+    }
+
+    fn listed(database: &Database) -> Vec<Segment> {
+        let table = database.begin_read().unwrap().open_table(SEGMENT_LIST).unwrap();
+        segments(&table).ok().unwrap()
+    }
+
+    fn found(database: &Database, id: &TransactionId) -> Vec<Place> {
+        let table = database.begin_read().unwrap().open_table(SEGMENTS).unwrap();
+        find(&table, &listed(database), id).ok().unwrap()
+    }
+
+    /// An id with a chosen prefix.
+    fn id(prefix: u64, rest: u8) -> TransactionId {
+        let mut bytes = [rest; 32];
+        bytes[..8].copy_from_slice(&prefix.to_be_bytes());
+        TransactionId(bytes)
+    }
+
+    #[test]
+    fn entries_hold_places_up_to_their_bounds() {
+        for (height, index) in [(0, 0), (1, MAX_INDEX), (MAX_HEIGHT, 7)] {
+            let entry = Entry::new(&id(u64::MAX - 1, 0), height, index);
+            let mut bytes = Vec::new();
+            entry.encode(&mut bytes);
+            let again = Entry::decode(bytes[..].try_into().unwrap());
+            assert_eq!(again, entry);
+            assert_eq!(
+                again.place(),
+                Place {
+                    height,
+                    index: index as u32
+                }
+            );
+        }
+        let database = database();
+        let transaction = database.begin_write().unwrap();
+        let too_high = add(&transaction, MAX_HEIGHT + 1, &[id(1, 1)])
+            .err()
+            .unwrap()
+            .of("");
+        assert!(matches!(too_high, StorageError::TooLarge { given, .. } if given == MAX_HEIGHT + 1));
+    }
+
+    #[test]
+    fn ids_with_one_prefix_are_all_found_however_many() {
+        let database = database();
+        let many = ROW_ENTRIES as u64 * 2;
+        // One prefix fills rows of its own, between others.
+        let ids: Vec<_> = (0..many)
+            .map(|n| id(if n % 2 == 0 { 500 } else { n }, 1))
+            .collect();
+        write_with(&database, |transaction| add(transaction, 1, &ids));
+        write_with(&database, |transaction| {
+            add(transaction, 2, &[id(500, 2), id(501, 2)])
+        });
+        let places = found(&database, &id(500, 9));
+        assert_eq!(places.len(), ROW_ENTRIES + 1);
+        assert_eq!(places[0], Place { height: 2, index: 0 });
+        assert!(
+            places[1..]
+                .iter()
+                .all(|place| place.height == 1 && place.index % 2 == 0)
+        );
+        assert_eq!(
+            found(&database, &id(499, 9)),
+            [Place {
+                height: 1,
+                index: 499
+            }]
+        );
+        assert_eq!(found(&database, &id(498, 9)), []);
+    }
+
+    #[test]
+    fn a_merge_takes_several_steps_and_every_step_keeps_every_entry() {
+        let database = database();
+        let per_block = STEP_ENTRIES as u64 / 4;
+        let number = |height: u64, n: u64| (n * 8 + height).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        for height in 1..=FAN_IN as u64 {
+            let ids: Vec<_> = (0..per_block).map(|n| id(number(height, n), 1)).collect();
+            write_with(&database, |transaction| add(transaction, height, &ids));
+        }
+        let mut steps = 0;
+        while merge_due(&listed(&database)) {
+            write_with(&database, merge_step);
+            steps += 1;
+            for height in 1..=FAN_IN as u64 {
+                for n in (0..per_block).step_by(997) {
+                    let places = found(&database, &id(number(height, n), 0));
+                    assert_eq!(
+                        places,
+                        [Place {
+                            height,
+                            index: n as u32
+                        }],
+                        "after step {steps}"
+                    );
+                }
+            }
+        }
+        assert!(steps > 1, "{steps}");
+        let after = listed(&database);
+        assert_eq!((after.len(), after[0].level, after[0].target), (1, 1, 0));
+        let table = database.begin_read().unwrap().open_table(SEGMENTS).unwrap();
+        let entries = table
+            .range::<(u64, u64)>(..)
+            .unwrap()
+            .map(|row| row.unwrap().1.value().len() / ENTRY_BYTES);
+        assert_eq!(entries.sum::<usize>() as u64, per_block * FAN_IN as u64);
+    }
+}

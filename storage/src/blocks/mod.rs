@@ -120,3 +120,111 @@ impl BlockStore {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aureon_types::{
+        Action, Address, Amount, Hash, Header, SealedHeader, SecretKey, Transaction, TransactionId, merkle,
+    };
+
+    use super::*;
+    use crate::memory::CrashDisk;
+
+    const GENESIS: GenesisId = GenesisId([4; 32]);
+
+    fn transfer(nonce: u64) -> SignedTransaction {
+        let key = SecretKey::from_seed([1; 32]);
+        Transaction {
+            network: GENESIS.network_hint(),
+            public_key: key.public_key(),
+            nonce,
+            gas_limit: 21_000,
+            gas_price: 1,
+            last_valid_height: None,
+            action: Action::Transfer {
+                recipient: Address([2; 20]),
+                amount: Amount(1),
+            },
+        }
+        .sign(&key, &GENESIS)
+    }
+
+    /// The first block, with these transactions.
+    fn block(transactions: Vec<SignedTransaction>) -> Block {
+        let header = Header {
+            genesis_id: GENESIS,
+            height: 1,
+            parent_id: BlockId(GENESIS.0),
+            timestamp_ms: 1,
+            proposer: Address([2; 20]),
+            transactions_root: merkle::root(transactions.iter().map(SignedTransaction::leaf)),
+            receipts_root: Hash::ZERO,
+            state_root: Hash::ZERO,
+            gas_used: 0,
+            gas_limit: 0,
+            previous_commit_hash: Hash::ZERO,
+            next_validators_hash: Hash::ZERO,
+            target: None,
+        };
+        Block::new(
+            SealedHeader::new(header, Bytes::new()),
+            Bytes::new(),
+            transactions,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_transaction_is_told_from_another_with_the_same_prefix() {
+        let store = BlockStore::open(CrashDisk::new().backend("blocks"), 1 << 20, GENESIS).unwrap();
+        let block = block(vec![transfer(0), transfer(1)]);
+        let ids: Vec<TransactionId> = block.transactions().iter().map(SignedTransaction::id).collect();
+        let receipt = |id: &TransactionId| {
+            let transaction_id = *id;
+            Receipt {
+                transaction_id,
+                gas_used: 21_000,
+                fee: Amount(21_000),
+                failure: None,
+            }
+            .encode()
+        };
+        let receipts: Vec<Bytes> = ids.iter().map(receipt).collect();
+        store
+            .decide(Decided {
+                block: &block,
+                certificate: &[],
+                receipts: &receipts,
+            })
+            .unwrap();
+        // Entries that claim, for the prefix of each id, the place of the other one.
+        store
+            .commit(|_, transaction| index::add(transaction, 1, &[ids[1], ids[0]]))
+            .unwrap();
+        for (at, id) in (0_u32..).zip(&ids) {
+            let found = store.transaction(id).unwrap().unwrap();
+            assert_eq!((found.height, found.index, found.transaction.id()), (1, at, *id));
+            let mut twin = *id;
+            twin.0[31] ^= 1;
+            assert_eq!(store.transaction(&twin).unwrap(), None);
+        }
+        assert_eq!(store.certificate(1).unwrap(), None);
+    }
+
+    #[test]
+    fn damage_is_reported_not_returned() {
+        let store = BlockStore::open(CrashDisk::new().backend("blocks"), 1 << 20, GENESIS).unwrap();
+        let block = block(vec![transfer(0), transfer(1)]);
+        store.put_body(&block).unwrap();
+        store
+            .commit(|_, transaction| {
+                let mut table = transaction.open_table(tables::TRANSACTIONS)?;
+                table.retain(|_, _| false)?;
+                Ok(())
+            })
+            .unwrap();
+        let error = store.block_by_id(&block.id()).unwrap_err();
+        assert!(matches!(&error, crate::StorageError::Corrupt { database, .. } if database == "blocks"));
+        assert!(error.to_string().contains("0 transactions of 2"), "{error}");
+    }
+}

@@ -5,6 +5,7 @@ use aureon_types::{Block, BlockId, DecodeError, Receipt, SealedHeader, SignedTra
 use bytes::Bytes;
 use prost::Message as _;
 use rayon::prelude::*;
+use redb::ReadableTable as _;
 
 use super::{BlockStore, Head, IncludedTransaction, index, tables::Snapshot};
 use crate::{database::Fault, error::Result};
@@ -136,6 +137,15 @@ struct Body {
 }
 
 impl Snapshot {
+    /// Undecided bodies with their heights.
+    fn undecided(&self) -> Result<Vec<(u64, BlockId)>, Fault> {
+        let row = |row: Result<(redb::AccessGuard<'_, [u8; 32]>, redb::AccessGuard<'_, (u64, u64)>), _>| {
+            let (id, value) = row?;
+            Ok((value.value().0, BlockId(id.value())))
+        };
+        self.undecided.iter()?.map(row).collect()
+    }
+
     fn block_id(&self, height: u64) -> Result<Option<BlockId>, Fault> {
         Ok(self.heights.get(height)?.map(|id| BlockId(id.value())))
     }

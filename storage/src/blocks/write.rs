@@ -11,7 +11,7 @@ use redb::{ReadableTable as _, ReadableTableMetadata as _, Table, WriteTransacti
 
 use super::{
     BlockStore, CHUNK_BYTES, CHUNK_ITEMS, Decided, Head, MAX_UNDECIDED, index,
-    tables::{BODIES, CERTIFICATES, HEIGHTS, RECEIPTS, Snapshot, TRANSACTIONS, UNDECIDED, next_number},
+    tables::{BODIES, CERTIFICATES, HEIGHTS, RECEIPTS, TRANSACTIONS, UNDECIDED, next_number},
 };
 use crate::{
     database::Fault,
@@ -249,15 +249,4 @@ fn drop_undecided(
     let mut table = transaction.open_table(TRANSACTIONS)?;
     table.retain_in((number, 0)..=(number, u32::MAX), |_, _| false)?;
     Ok(())
-}
-
-impl Snapshot {
-    /// Undecided bodies with their heights.
-    pub fn undecided(&self) -> Result<Vec<(u64, BlockId)>, Fault> {
-        let row = |row: Result<(redb::AccessGuard<'_, [u8; 32]>, redb::AccessGuard<'_, (u64, u64)>), _>| {
-            let (id, value) = row?;
-            Ok((value.value().0, BlockId(id.value())))
-        };
-        self.undecided.iter()?.map(row).collect()
-    }
 }

@@ -21,6 +21,8 @@ const VERSION: &str = "version";
 /// A snapshot of the state as of one flush.
 pub(super) struct Base {
     pub height: u64,
+    /// Height of the version stored before this one. What changed since then stays in memory.
+    pub previous: u64,
     pub root: Hash,
     /// Nothing of it in memory.
     pub trie: Trie<Record>,
@@ -30,8 +32,8 @@ pub(super) struct Base {
 }
 
 impl Base {
-    /// The newest stored version; `None` if there is none yet.
-    pub fn open(database: &Database) -> Result<Option<Self>> {
+    /// The newest stored version; `None` if there is none yet. `previous`: see there.
+    pub fn open(database: &Database, previous: u64) -> Result<Option<Self>> {
         let name = database.name();
         database.read(|transaction| {
             let Some((height, root, trie)) = version(transaction)? else {
@@ -39,13 +41,15 @@ impl Base {
             };
             let accounts = transaction.open_table(ACCOUNTS)?;
             let nodes = transaction.open_table(NODES)?;
+            let database = name.to_owned();
             Ok(Some(Self {
                 height,
+                previous,
                 root,
                 trie,
                 accounts,
                 nodes,
-                database: name.to_owned(),
+                database,
             }))
         })
     }

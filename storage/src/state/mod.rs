@@ -19,6 +19,7 @@
 //! ([`crate::trie`]); `state`: height, root and the root's slot of the stored version.
 
 mod base;
+mod cache;
 pub mod record;
 mod store;
 mod view;

@@ -10,6 +10,7 @@ use redb::WriteTransaction;
 
 use super::{
     base::{ACCOUNTS, Base, NODES, write_version},
+    cache::Cache,
     record::Record,
     view::{Latest, StateView, updates},
 };
@@ -76,11 +77,11 @@ impl StateStore {
         balances: impl IntoIterator<Item = (Address, Amount)>,
     ) -> Result<Self> {
         let database = Database::open(backend, cache_bytes, KIND, genesis_id, |_| Ok(()))?;
-        let base = match Base::open(&database)? {
+        let base = match Base::open(&database, 0)? {
             Some(base) => base,
             None => create(&database, balances)?,
         };
-        let latest = Arc::new(Latest::new(Arc::new(base)));
+        let latest = Arc::new(Latest::new(Arc::new(base), Cache::new(cache_bytes)));
         let view = StateView::stored(Arc::clone(&latest));
         let head = Mutex::new(Head {
             view,
@@ -171,7 +172,8 @@ impl StateStore {
             write_changed(transaction, view.trie(), Some(stored))?;
             write_version(transaction, view.height(), view.trie())
         })?;
-        self.latest.set(Arc::new(self.open_base()?));
+        let base = Base::open(&self.database, stored)?.ok_or_else(|| missing(&self.database))?;
+        self.latest.set(Arc::new(base));
         self.lighten_head();
         Ok(())
     }
@@ -199,10 +201,6 @@ impl StateStore {
     /// Size of the file; 0 for a backend that is no file.
     pub fn disk_bytes(&self) -> u64 {
         self.database.disk_bytes()
-    }
-
-    fn open_base(&self) -> Result<Base> {
-        Base::open(&self.database)?.ok_or_else(|| missing(&self.database))
     }
 
     /// Lets the head stand on the new flush. If another block came meanwhile, that is left to the next
@@ -265,13 +263,13 @@ fn create(database: &Database, balances: impl IntoIterator<Item = (Address, Amou
     let accounts = funded
         .map(|(address, balance)| (address, Some(account(balance))))
         .collect();
-    let updates = updates(&StateChanges { accounts }, 0);
+    let updates = updates(&StateChanges { accounts }, 0, |_| None);
     let (trie, _) = Trie::default().update(&Nothing, 0, &updates)?;
     database.commit(|transaction| {
         write_changed(transaction, &trie, None)?;
         write_version(transaction, 0, &trie)
     })?;
-    Base::open(database)?.ok_or_else(|| missing(database))
+    Base::open(database, 0)?.ok_or_else(|| missing(database))
 }
 
 /// Deletes the rows of what went away between the stored state and the view. What came back since is

@@ -5,7 +5,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use aureon_types::{Account, Address, Hash, StateChanges, hash::keccak256};
 use rayon::prelude::*;
 
-use super::{base::Base, record::Record};
+use super::{
+    base::Base,
+    cache::{Cache, Known},
+    record::Record,
+};
 use crate::{
     error::{Result, StorageError},
     trie::{self, Found, Removed, Source as _, Trie, Update},
@@ -28,20 +32,27 @@ pub(super) struct Step {
     pub bytes: usize,
 }
 
-/// The stored version that new views should stand on.
-pub(super) struct Latest(RwLock<Arc<Base>>);
+/// What all views of a store share.
+pub(super) struct Latest {
+    /// The stored version that new views should stand on.
+    base: RwLock<Arc<Base>>,
+    cache: Cache,
+}
 
 impl Latest {
-    pub fn new(base: Arc<Base>) -> Self {
-        Self(RwLock::new(base))
+    pub fn new(base: Arc<Base>, cache: Cache) -> Self {
+        Self {
+            base: RwLock::new(base),
+            cache,
+        }
     }
 
     pub fn get(&self) -> Arc<Base> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.base.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn set(&self, base: Arc<Base>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = base;
+        *self.base.write().unwrap_or_else(PoisonError::into_inner) = base;
     }
 }
 
@@ -101,12 +112,28 @@ impl StateView {
 
     /// An account; `None` if there is none (every account that was never touched, or is empty).
     pub fn account(&self, address: &Address) -> Result<Option<Account>> {
-        let key = keccak256(address.as_bytes());
-        match self.0.trie.find(&key) {
-            Found::Present(record) => Ok(Some(record.account)),
-            Found::Absent => Ok(None),
-            Found::Stored => Ok(self.0.base.value(&key)?.map(|record| record.account)),
+        let Inner {
+            latest, base, trie, ..
+        } = &*self.0;
+        let remembered = latest.cache.get(address, base.height);
+        let key = remembered.map_or_else(|| keccak256(address.as_bytes()), |known| known.key);
+        let remember = |stored| latest.cache.put(address, Known { key, stored }, base.height);
+        let found = match trie.find(&key) {
+            Found::Present(record) => Some(record.account),
+            Found::Absent => None,
+            Found::Stored => {
+                if let Some(stored) = remembered.and_then(|known| known.stored) {
+                    return Ok(stored);
+                }
+                let stored = base.value(&key)?.map(|record| record.account);
+                remember(Some(stored));
+                return Ok(stored);
+            }
+        };
+        if remembered.is_none() {
+            remember(None);
         }
+        Ok(found)
     }
 
     /// An account, or its absence, with what proves it against [`StateView::root`].
@@ -142,7 +169,8 @@ impl StateView {
             steps,
             ..
         } = &*parent.0;
-        let (trie, removed) = trie.update(&**base, height, &updates(changes, height))?;
+        let known = |address: &Address| latest.cache.get(address, base.height);
+        let (trie, removed) = trie.update(&**base, height, &updates(changes, height, known))?;
         let root = trie.root_hash();
         let bytes = changes.accounts.len() * BYTES_PER_CHANGE + BYTES_PER_BLOCK;
         let mut steps = steps.clone();
@@ -185,7 +213,7 @@ impl StateView {
             .filter(|step| step.height > latest.height)
             .cloned()
             .collect();
-        let trie = trie.evict(latest.height);
+        let trie = trie.evict(latest.previous);
         let (height, root) = (*height, *root);
         Self(Arc::new(Inner {
             latest: Arc::clone(&self.0.latest),
@@ -234,11 +262,16 @@ impl std::fmt::Debug for StateView {
     }
 }
 
-/// The changes by hashed address.
-pub(super) fn updates(changes: &StateChanges, height: u64) -> Vec<Update<Record>> {
+/// The changes by hashed address. `known` tells what is remembered of an address.
+pub(super) fn updates(
+    changes: &StateChanges,
+    height: u64,
+    known: impl Fn(&Address) -> Option<Known> + Sync,
+) -> Vec<Update<Record>> {
     let update = |(address, account): &(Address, Option<Account>)| {
-        let key = keccak256(address.as_bytes());
-        match account {
+        let known = known(address);
+        let key = known.map_or_else(|| keccak256(address.as_bytes()), |known| known.key);
+        let mut update = match account {
             Some(account) => trie::set(
                 key,
                 Record {
@@ -248,7 +281,11 @@ pub(super) fn updates(changes: &StateChanges, height: u64) -> Vec<Update<Record>
                 height,
             ),
             None => trie::remove(key),
-        }
+        };
+        update.stored = known
+            .and_then(|known| known.stored)
+            .map(|account| account.is_some());
+        update
     };
     let mut updates: Vec<_> = if changes.accounts.len() < PARALLEL {
         changes.accounts.iter().map(update).collect()

@@ -170,10 +170,15 @@ pub fn set<V>(key: Key, value: V, height: u64) -> Update<V> {
     Update {
         key,
         entry: Some(Arc::new(Entry { key, value, height })),
+        stored: None,
     }
 }
 
 /// An update that removes `key`.
 pub fn remove<V>(key: Key) -> Update<V> {
-    Update { key, entry: None }
+    Update {
+        key,
+        entry: None,
+        stored: None,
+    }
 }

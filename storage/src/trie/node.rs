@@ -168,17 +168,15 @@ impl<V> Branch<V> {
 
 impl<V> Node<V> {
     /// From its slots by nibble.
-    pub(super) fn new(height: u64, slots: impl IntoIterator<Item = Slot<V>>) -> Self {
-        let (mut mask, mut children) = (0, Vec::new());
-        for (at, child) in slots.into_iter().enumerate().take(WIDTH) {
-            let Some(child) = child else { continue };
-            mask |= 1 << at;
-            if children.capacity() == 0 {
-                children.reserve_exact(WIDTH);
+    pub(super) fn new(height: u64, slots: [Slot<V>; WIDTH]) -> Self {
+        let count = slots.iter().flatten().count();
+        let (mut mask, mut children) = (0, Vec::with_capacity(count));
+        for (at, child) in slots.into_iter().enumerate() {
+            if let Some(child) = child {
+                mask |= 1 << at;
+                children.push(child);
             }
-            children.push(child);
         }
-        children.shrink_to_fit();
         Self {
             height,
             mask,

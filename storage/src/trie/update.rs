@@ -24,6 +24,8 @@ pub struct Update<V> {
     pub key: Key,
     /// Its new value; `None`: the key goes away.
     pub entry: Option<Arc<Entry<V>>>,
+    /// Whether the source holds the key, if the caller knows: saves asking.
+    pub stored: Option<bool>,
 }
 
 /// What an update took out of the trie, so that a flush can delete its rows. A row may be named that
@@ -102,7 +104,11 @@ impl<V: Value> Updater<'_, V> {
             return Ok(updates.iter().find(|update| update.key == entry.key));
         }
         for update in updates {
-            if self.source.value(&update.key)?.is_some() {
+            let stored = match update.stored {
+                Some(stored) => stored,
+                None => self.source.value(&update.key)?.is_some(),
+            };
+            if stored {
                 return Ok(Some(update));
             }
         }

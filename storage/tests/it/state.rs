@@ -212,3 +212,48 @@ fn listing_pages_through_all_accounts() {
     }
     assert_eq!((seen, total), (25, 25 * 26 / 2));
 }
+
+#[test]
+fn blocks_execute_and_commit_while_another_thread_flushes() {
+    const BLOCKS: u64 = 150;
+    let disk = CrashDisk::new();
+    let store = open_state(&disk, &[]).unwrap();
+    let quiet = open_state(&CrashDisk::new(), &[]).unwrap();
+    let touched = |height: u64| {
+        let number = move |index: u64| (height * 7 + index * 13) % 97;
+        changes((0..20).map(move |index| {
+            let number = number(index);
+            (
+                address(number),
+                (number % 5 != height % 5).then(|| account(height, number + 1)),
+            )
+        }))
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while store.flushed().height() < BLOCKS {
+                store.flush().unwrap();
+            }
+        });
+        // A line of views that never asks the store for its head, as a pipeline of blocks does.
+        let (mut view, mut expected) = (store.head(), quiet.head());
+        for height in 1..=BLOCKS {
+            let old = view.clone();
+            view = view.apply(height, &touched(height)).unwrap();
+            expected = expected.apply(height, &touched(height)).unwrap();
+            assert_eq!(view.root(), expected.root());
+            store.commit(view.clone()).unwrap();
+            for number in 0..97 {
+                assert_eq!(
+                    view.account(&address(number)).unwrap(),
+                    expected.account(&address(number)).unwrap()
+                );
+            }
+            assert_eq!(old.height() + 1, height);
+        }
+    });
+    let root = store.head().root();
+    drop(store);
+    let again = open_state(&disk, &[]).unwrap();
+    assert_eq!((again.head().height(), again.head().root()), (BLOCKS, root));
+}
