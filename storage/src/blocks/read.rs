@@ -139,11 +139,12 @@ struct Body {
 impl Snapshot {
     /// Undecided bodies with their heights.
     fn undecided(&self) -> Result<Vec<(u64, BlockId)>, Fault> {
-        let row = |row: Result<(redb::AccessGuard<'_, [u8; 32]>, redb::AccessGuard<'_, (u64, u64)>), _>| {
+        let mut undecided = Vec::new();
+        for row in self.undecided.iter()? {
             let (id, value) = row?;
-            Ok((value.value().0, BlockId(id.value())))
-        };
-        self.undecided.iter()?.map(row).collect()
+            undecided.push((value.value().0, BlockId(id.value())));
+        }
+        Ok(undecided)
     }
 
     fn block_id(&self, height: u64) -> Result<Option<BlockId>, Fault> {

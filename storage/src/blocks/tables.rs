@@ -97,14 +97,15 @@ impl Snapshot {
 
 /// The segments in the order of their numbers: a few dozen.
 pub(super) fn segments(table: &impl ReadableTable<u64, (u32, u64)>) -> Result<Vec<Segment>, Fault> {
-    let segment = |row: Result<(redb::AccessGuard<'_, u64>, redb::AccessGuard<'_, (u32, u64)>), _>| {
+    let mut segments = Vec::new();
+    for row in table.iter()? {
         let (id, value) = row?;
         let (level, target) = value.value();
-        Ok(Segment {
+        segments.push(Segment {
             id: id.value(),
             level,
             target,
-        })
-    };
-    table.iter()?.map(segment).collect()
+        });
+    }
+    Ok(segments)
 }

@@ -13,7 +13,7 @@ fn block_changes(height: u64) -> StateChanges {
         let number = height * 3 + index;
         (
             address(number % 11),
-            (number % 4 != 0).then(|| account(height, number)),
+            (!number.is_multiple_of(4)).then(|| account(height, number)),
         )
     }))
 }

@@ -1,5 +1,12 @@
 //! Integration tests of the storage crate.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed step is a failed test"
+)]
+
 mod blocks;
 mod common;
 mod crash;

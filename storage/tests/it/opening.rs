@@ -147,3 +147,19 @@ fn a_flush_on_a_full_disk_leaves_the_last_flush() {
     disk.set_capacity(None);
     assert_eq!(open_state(&disk, &[]).unwrap().head().root(), root);
 }
+
+#[test]
+fn a_file_whose_making_was_interrupted_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("blocks.redb");
+    // What redb leaves behind when power goes before it writes its mark.
+    std::fs::write(&path, vec![0; 64 << 10]).unwrap();
+    let store = BlockStore::open(Backend::file(&path), CACHE, GENESIS).unwrap();
+    let chain = Sample::chain(&[1]);
+    store.decide(chain[0].decided()).unwrap();
+    drop(store);
+    assert_complete(
+        &BlockStore::open(Backend::file(&path), CACHE, GENESIS).unwrap(),
+        &chain[0],
+    );
+}

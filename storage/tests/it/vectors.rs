@@ -50,7 +50,10 @@ fn bytes(text: &str) -> Vec<u8> {
         .map_or(text.as_bytes().to_vec(), |digits| hex::decode(digits).unwrap())
 }
 
-fn steps(input: &Json) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+/// A key with its new value; `None`: deleted.
+type Step = (Vec<u8>, Option<Vec<u8>>);
+
+fn steps(input: &Json) -> Vec<Step> {
     let value = |value: &Json| value.as_str().map(bytes);
     match input {
         Json::Array(steps) => steps
@@ -62,7 +65,7 @@ fn steps(input: &Json) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
     }
 }
 
-fn root_of_batches(batches: &[Vec<(Vec<u8>, Option<Vec<u8>>)>]) -> String {
+fn root_of_batches(batches: &[Vec<Step>]) -> String {
     let mut trie = Trie::default();
     for (height, batch) in (1..).zip(batches) {
         let last: BTreeMap<Key, Option<Vec<u8>>> = batch
