@@ -27,7 +27,10 @@ pub struct BoundedListener {
 impl BoundedListener {
     /// At most `connections` at once.
     pub fn new(listener: TcpListener, connections: usize) -> Self {
-        Self { listener, room: Arc::new(Semaphore::new(connections)) }
+        Self {
+            listener,
+            room: Arc::new(Semaphore::new(connections)),
+        }
     }
 }
 
@@ -44,7 +47,13 @@ impl Listener for BoundedListener {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!("cannot set TCP_NODELAY for {address}: {error}");
         }
-        (BoundedStream { stream, _permit: permit }, address)
+        (
+            BoundedStream {
+                stream,
+                _permit: permit,
+            },
+            address,
+        )
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -59,7 +68,11 @@ pub struct BoundedStream {
 }
 
 impl AsyncRead for BoundedStream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }

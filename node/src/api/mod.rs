@@ -28,12 +28,14 @@ mod reads;
 mod status;
 pub mod submit;
 mod submit_route;
-#[cfg(test)]
-mod tests;
 pub mod transaction;
 mod views;
 
-use std::{io, sync::Arc, time::{Duration, Instant}};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use aureon_types::limits::MAX_BLOCK_BYTES;
 use axum::{
@@ -82,7 +84,9 @@ type Answer = Result<Response, Problem>;
 async fn turn<'a>(places: &'a Semaphore, what: &str) -> Result<SemaphorePermit<'a>, Problem> {
     match tokio::time::timeout(PATIENCE, places.acquire()).await {
         Ok(Ok(permit)) => Ok(permit),
-        _ => Err(Problem::busy(format!("too many {what} are under way; try again in a moment"))),
+        _ => Err(Problem::busy(format!(
+            "too many {what} are under way; try again in a moment"
+        ))),
     }
 }
 

@@ -106,7 +106,11 @@ impl CertificateView {
         Self {
             round: certificate.round,
             block_id: certificate.block_id,
-            signers: certificate.signatures.iter().map(|commit| commit.validator).collect(),
+            signers: certificate
+                .signatures
+                .iter()
+                .map(|commit| commit.validator)
+                .collect(),
         }
     }
 }

@@ -112,7 +112,10 @@ mod tests {
                 "detail": "block 7 is not here", "head": 3,
             })
         );
-        assert_eq!(serde_json::from_value::<Problem>(json).unwrap().code(), "not-found");
+        assert_eq!(
+            serde_json::from_value::<Problem>(json).unwrap().code(),
+            "not-found"
+        );
     }
 
     #[test]

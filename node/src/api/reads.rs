@@ -8,9 +8,7 @@ use axum::{
 
 use super::{
     Answer, Api,
-    model::{
-        BalanceView, BlockView, Head, Health, ReceiptView, TransactionState, TransactionView,
-    },
+    model::{BalanceView, BlockView, Head, Health, ReceiptView, TransactionState, TransactionView},
     problem::Problem,
     status,
     transaction::JsonTransaction,
@@ -32,7 +30,8 @@ fn text(path: Text) -> Result<String, Problem> {
 }
 
 fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Problem> {
-    text.parse().map_err(|error: T::Err| Problem::bad_request(error.to_string()))
+    text.parse()
+        .map_err(|error: T::Err| Problem::bad_request(error.to_string()))
 }
 
 impl From<ReadError> for Problem {
@@ -77,10 +76,13 @@ fn block_by_height(node: &NodeHandle, height: u64) -> Answer {
             "height 0 is the genesis, which is no block: see /genesis; the first block has height 1",
         )
         .with("head", head)),
-        None if height > head => {
-            Err(Problem::not_found(format!("there is no block {height} yet: the head is {head}")).with("head", head))
+        None if height > head => Err(Problem::not_found(format!(
+            "there is no block {height} yet: the head is {head}"
+        ))
+        .with("head", head)),
+        None => {
+            Err(Problem::not_found(format!("block {height} is not kept by this node")).with("head", head))
         }
-        None => Err(Problem::not_found(format!("block {height} is not kept by this node")).with("head", head)),
     }
 }
 
@@ -92,7 +94,11 @@ fn block_by_id(node: &NodeHandle, id: &BlockId) -> Answer {
 }
 
 fn block_answer(node: &NodeHandle, block: &Block, decided: bool) -> Answer {
-    let certificate = if decided { node.certificate(block.header().height)? } else { None };
+    let certificate = if decided {
+        node.certificate(block.header().height)?
+    } else {
+        None
+    };
     views::answer(&BlockView::of(block, decided, certificate.as_ref()))
 }
 
@@ -128,7 +134,12 @@ fn transaction_view(
             block_id: None,
             receipt: None,
         },
-        TransactionStatus::Included { height, index, transaction, receipt } => TransactionView {
+        TransactionStatus::Included {
+            height,
+            index,
+            transaction,
+            receipt,
+        } => TransactionView {
             id,
             status: TransactionState::Included,
             transaction: JsonTransaction::of(&transaction),
@@ -175,7 +186,10 @@ pub async fn genesis(State(api): State<Api>) -> Answer {
 pub async fn health(State(api): State<Api>) -> Answer {
     let height = api.node.head().height;
     match status::unwell(&api.node, api.started.elapsed()) {
-        None => views::answer(&Health { status: "ok".to_owned(), height }),
+        None => views::answer(&Health {
+            status: "ok".to_owned(),
+            height,
+        }),
         Some(reason) => {
             Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, UNWELL, reason).with("height", height))
         }

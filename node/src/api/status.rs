@@ -52,7 +52,10 @@ fn consensus(status: &NodeStatus) -> ConsensusView {
         waiting_for: consensus.waiting_for.clone(),
         validator: status.validator,
         signing: signs(consensus) && status.signing_stopped.is_none(),
-        signing_explained: status.signing_stopped.clone().unwrap_or_else(|| consensus.signing.explain()),
+        signing_explained: status
+            .signing_stopped
+            .clone()
+            .unwrap_or_else(|| consensus.signing.explain()),
         proposer: consensus.proposer,
         validators: consensus.validators.iter().map(validator).collect(),
     }
@@ -85,9 +88,13 @@ fn judge(status: &NodeStatus, genesis: &Genesis, wall: Duration, uptime: Duratio
     if matches!(status.sync.phase, Phase::Starved | Phase::Paused) {
         let (height, target) = (status.height, status.sync.target);
         let reason = &status.sync.waiting_for;
-        return Some(format!("this node is at height {height}, its peers at {target}: waiting for {reason}"));
+        return Some(format!(
+            "this node is at height {height}, its peers at {target}: waiting for {reason}"
+        ));
     }
-    let quiet = wall.saturating_sub(Duration::from_millis(status.head_timestamp_ms)).min(uptime);
+    let quiet = wall
+        .saturating_sub(Duration::from_millis(status.head_timestamp_ms))
+        .min(uptime);
     // While blocks are on their way, an old head is what one expects.
     let following = matches!(status.sync.phase, Phase::Synced | Phase::Grace);
     let due = genesis.empty_blocks == EmptyBlocks::Always || status.mempool.ready > 0;
@@ -107,4 +114,118 @@ fn judge(status: &NodeStatus, genesis: &Genesis, wall: Duration, uptime: Duratio
 fn patience(genesis: &Genesis) -> Duration {
     let blocks = genesis.block_time_ms.saturating_mul(PATIENCE_BLOCKS);
     Duration::from_millis(blocks.saturating_add(genesis.timeouts.ceiling_ms.saturating_mul(3)))
+}
+
+#[cfg(test)]
+mod tests {
+    use aureon_chain::sync;
+    use aureon_consensus::Step;
+    use aureon_types::{Address, BlockId, EngineKind, GenesisId, SecretKey, genesis::BftTimeouts};
+
+    use super::*;
+    use crate::core::MempoolNumbers;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const NOW: Duration = Duration::from_secs(1_000);
+
+    fn genesis(empty_blocks: EmptyBlocks) -> Genesis {
+        Genesis {
+            chain: "test".to_owned(),
+            timestamp_ms: 0,
+            engine: EngineKind::Poa {
+                authorities: vec![SecretKey::from_seed([1; 32]).public_key()],
+            },
+            block_time_ms: 1_000,
+            empty_blocks,
+            gas_limit: 21_000,
+            min_gas_price: 1,
+            timeouts: BftTimeouts::default(),
+            balances: std::collections::BTreeMap::new(),
+        }
+    }
+
+    /// A node that follows the head, whose last block is `age` old.
+    fn node(age: Duration) -> NodeStatus {
+        NodeStatus {
+            chain: "test".to_owned(),
+            genesis_id: GenesisId::ZERO,
+            height: 7,
+            head: BlockId::ZERO,
+            head_timestamp_ms: u64::try_from((NOW - age).as_millis()).unwrap(),
+            peers: 1,
+            consensus: ConsensusStatus {
+                engine: "poa",
+                height: 8,
+                round: 3,
+                step: Step::Prevote,
+                proposer: Some(Address([1; 20])),
+                validators: Vec::new(),
+                total_power: 4,
+                quorum_power: 3,
+                signing: Signing::Yes,
+                waiting_for: "prevotes of 2 more validators".to_owned(),
+                drops: aureon_consensus::Drops::default(),
+            },
+            sync: sync::Status {
+                phase: Phase::Synced,
+                height: 7,
+                target: 7,
+                peers: 1,
+                disagreeing: 0,
+                requests: 0,
+                buffered_bytes: 0,
+                waiting_for: String::new(),
+            },
+            validator: None,
+            signing_stopped: None,
+            mempool: MempoolNumbers::default(),
+            transactions_per_second: 0.0,
+        }
+    }
+
+    #[test]
+    fn a_chain_without_blocks_is_stalled_and_says_what_it_waits_for() {
+        let always = genesis(EmptyBlocks::Always);
+        assert_eq!(judge(&node(20 * SECOND), &always, NOW, NOW), None);
+        let reason = judge(&node(60 * SECOND), &always, NOW, NOW).unwrap();
+        assert!(
+            reason.contains("no block for 60 s at height 7: prevotes of 2 more"),
+            "{reason}"
+        );
+        // A node that has just started has not waited yet.
+        assert_eq!(judge(&node(60 * SECOND), &always, NOW, 5 * SECOND), None);
+    }
+
+    #[test]
+    fn blocks_on_demand_are_due_only_when_something_waits() {
+        let on_demand = genesis(EmptyBlocks::OnDemand);
+        let mut status = node(500 * SECOND);
+        assert_eq!(judge(&status, &on_demand, NOW, NOW), None);
+        status.mempool.ready = 1;
+        assert!(judge(&status, &on_demand, NOW, NOW).is_some());
+    }
+
+    #[test]
+    fn catching_up_is_well_and_starving_is_not() {
+        let always = genesis(EmptyBlocks::Always);
+        let mut status = node(500 * SECOND);
+        status.sync.target = 90;
+        status.sync.phase = Phase::Downloading;
+        assert_eq!(judge(&status, &always, NOW, NOW), None);
+        status.sync.phase = Phase::Starved;
+        status.sync.waiting_for = "a peer that has block 8".to_owned();
+        let reason = judge(&status, &always, NOW, NOW).unwrap();
+        assert!(
+            reason.contains("at height 7, its peers at 90: waiting for a peer"),
+            "{reason}"
+        );
+    }
+
+    #[test]
+    fn a_validator_that_stopped_signing_is_not_well() {
+        let mut status = node(SECOND);
+        status.signing_stopped = Some("a vote under its key came from elsewhere".to_owned());
+        let reason = judge(&status, &genesis(EmptyBlocks::Always), NOW, NOW).unwrap();
+        assert!(reason.contains("came from elsewhere"), "{reason}");
+    }
 }

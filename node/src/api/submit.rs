@@ -126,7 +126,10 @@ mod tests {
             gas_limit: TRANSFER_GAS,
             gas_price: 1,
             last_valid_height: None,
-            action: Action::Transfer { recipient: Address([2; 20]), amount: Amount(5) },
+            action: Action::Transfer {
+                recipient: Address([2; 20]),
+                amount: Amount(5),
+            },
         }
         .sign(&key, &GENESIS)
     }
@@ -185,7 +188,11 @@ mod tests {
             (Form::Json, b"7", "must be a transaction"),
             (Form::Json, b"[]", "empty"),
             (Form::Json, b"\xff\xfe", "is not JSON"),
-            (Form::ProtobufBatch, b"\xff", "is not an aureon.v1.TransactionBatch"),
+            (
+                Form::ProtobufBatch,
+                b"\xff",
+                "is not an aureon.v1.TransactionBatch",
+            ),
             (Form::ProtobufBatch, b"", "empty"),
         ] {
             let problem = read(form, body, &GENESIS).unwrap_err();

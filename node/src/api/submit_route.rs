@@ -16,8 +16,7 @@ use super::{
     off_the_runtime,
     problem::Problem,
     submit::{self, Entry, Form, Submission},
-    turn,
-    views,
+    turn, views,
 };
 use crate::handle::Rejection;
 
@@ -78,9 +77,8 @@ async fn body(request: Request) -> Result<Bytes, Problem> {
 }
 
 async fn one(api: &Api, entry: Entry) -> Answer {
-    let transaction = entry.map_err(|reason| {
-        Problem::new(StatusCode::BAD_REQUEST, views::MALFORMED, reason)
-    })?;
+    let transaction =
+        entry.map_err(|reason| Problem::new(StatusCode::BAD_REQUEST, views::MALFORMED, reason))?;
     let id = transaction.id();
     let mut results = give(api, vec![transaction]).await?;
     match results.pop() {
@@ -106,8 +104,15 @@ async fn batch(api: &Api, entries: Vec<Entry>) -> Answer {
     }
     let ids: Vec<_> = transactions.iter().map(SignedTransaction::id).collect();
     let results = give(api, transactions).await?;
-    let judged = ids.into_iter().zip(results).map(|(id, result)| views::outcome(id, result));
-    for (place, outcome) in outcomes.iter_mut().filter(|outcome| outcome.is_none()).zip(judged) {
+    let judged = ids
+        .into_iter()
+        .zip(results)
+        .map(|(id, result)| views::outcome(id, result));
+    for (place, outcome) in outcomes
+        .iter_mut()
+        .filter(|outcome| outcome.is_none())
+        .zip(judged)
+    {
         *place = Some(outcome);
     }
     let outcomes: Vec<SubmitOutcome> = outcomes.into_iter().flatten().collect();

@@ -29,7 +29,11 @@ pub struct JsonTransaction {
     #[serde(deserialize_with = "number")]
     pub gas_price: u64,
     /// Last height at which it may be included; absent: no limit.
-    #[serde(default, deserialize_with = "optional_number", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "optional_number",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub last_valid_height: Option<u64>,
     /// The sender's Ed25519 key.
     pub public_key: PublicKey,
@@ -63,7 +67,11 @@ impl JsonTransaction {
         let expected = self.public_key.address();
         if self.from != expected {
             let (from, public_key) = (self.from, self.public_key);
-            return Err(JsonTransactionError::NotTheSender { from, public_key, expected });
+            return Err(JsonTransactionError::NotTheSender {
+                from,
+                public_key,
+                expected,
+            });
         }
         let payload = Transaction {
             network: genesis_id.network_hint(),
@@ -72,7 +80,10 @@ impl JsonTransaction {
             gas_limit: self.gas_limit,
             gas_price: self.gas_price,
             last_valid_height: self.last_valid_height,
-            action: Action::Transfer { recipient: self.to, amount: self.amount },
+            action: Action::Transfer {
+                recipient: self.to,
+                amount: self.amount,
+            },
         };
         Ok(SignedTransaction::from_parts(&payload.encode(), self.signature)?)
     }
@@ -96,7 +107,10 @@ impl JsonTransaction {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "expected a whole number from 0 to 18446744073709551615")]
+#[serde(
+    untagged,
+    expecting = "expected a whole number from 0 to 18446744073709551615"
+)]
 enum Number {
     Number(u64),
     Text(String),
@@ -133,9 +147,9 @@ mod signature {
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Signature, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(|_| serde::de::Error::custom("\"signature\" must be 0x and 128 hexadecimal digits (64 bytes)"))
+        String::deserialize(deserializer)?.parse().map_err(|_| {
+            serde::de::Error::custom("\"signature\" must be 0x and 128 hexadecimal digits (64 bytes)")
+        })
     }
 }
 
@@ -157,7 +171,10 @@ mod tests {
             gas_limit: TRANSFER_GAS,
             gas_price: 2,
             last_valid_height,
-            action: Action::Transfer { recipient: Address([2; 20]), amount: Amount(5) },
+            action: Action::Transfer {
+                recipient: Address([2; 20]),
+                amount: Amount(5),
+            },
         }
         .sign(&key, &GENESIS)
     }
@@ -181,7 +198,10 @@ mod tests {
             json[field] = Value::from(json[field].to_string());
         }
         let json: JsonTransaction = serde_json::from_value(json).unwrap();
-        assert_eq!(json.rebuild(&GENESIS).unwrap().payload(), signed(Some(7)).payload());
+        assert_eq!(
+            json.rebuild(&GENESIS).unwrap().payload(),
+            signed(Some(7)).payload()
+        );
     }
 
     #[test]
@@ -193,7 +213,9 @@ mod tests {
                 Some(value) => json[field] = value,
                 None => drop(json.as_object_mut().unwrap().remove(field)),
             }
-            serde_json::from_value::<JsonTransaction>(json).unwrap_err().to_string()
+            serde_json::from_value::<JsonTransaction>(json)
+                .unwrap_err()
+                .to_string()
         };
         for (field, value, expected) in [
             ("from", None, "missing field `from`"),
@@ -203,10 +225,18 @@ mod tests {
             ("amount", Some(json!("1e3")), "not an amount"),
             ("amount", Some(json!(u64::MAX)), "not an amount"),
             ("nonce", Some(json!(1.5)), "expected a whole number"),
-            ("nonce", Some(json!("18446744073709551616")), "is not a whole number"),
+            (
+                "nonce",
+                Some(json!("18446744073709551616")),
+                "is not a whole number",
+            ),
             ("gas_limit", Some(json!(null)), "expected a whole number"),
             ("to", Some(json!("0x12")), "is not an address"),
-            ("public_key", Some(json!(format!("0x{}", "00".repeat(32)))), "small order"),
+            (
+                "public_key",
+                Some(json!(format!("0x{}", "00".repeat(32)))),
+                "small order",
+            ),
             ("signature", Some(json!("0x00")), "128 hexadecimal digits"),
         ] {
             let given = refused(field, value.clone());
@@ -219,6 +249,9 @@ mod tests {
         let mut json = JsonTransaction::of(&signed(None));
         json.from = Address([7; 20]);
         let error = json.rebuild(&GENESIS).unwrap_err();
-        assert!(matches!(error, JsonTransactionError::NotTheSender { .. }), "{error}");
+        assert!(
+            matches!(error, JsonTransactionError::NotTheSender { .. }),
+            "{error}"
+        );
     }
 }

@@ -83,15 +83,27 @@ pub fn mempool(view: &MempoolView) -> MempoolSummary {
 /// What a sender has waiting; `nonce` is its account's, for a sender that has nothing.
 pub fn pending(nonces: Option<NonceInfo>, nonce: u64) -> PendingView {
     let Some(nonces) = nonces else {
-        return PendingView { next_nonce: nonce, ready: 0, parked: 0, missing: Vec::new() };
+        return PendingView {
+            next_nonce: nonce,
+            ready: 0,
+            parked: 0,
+            missing: Vec::new(),
+        };
     };
-    let parked = nonces.parked.iter().map(|range| range.end().saturating_sub(*range.start()).saturating_add(1));
+    let parked = nonces
+        .parked
+        .iter()
+        .map(|range| range.end().saturating_sub(*range.start()).saturating_add(1));
     PendingView {
         // The mempool view may be a moment older than the account.
         next_nonce: nonces.next_expected.max(nonce),
         ready: nonces.next_expected.saturating_sub(nonces.next_on_chain),
         parked: parked.fold(0, u64::saturating_add),
-        missing: nonces.missing.iter().map(|range| (*range.start(), *range.end())).collect(),
+        missing: nonces
+            .missing
+            .iter()
+            .map(|range| (*range.start(), *range.end()))
+            .collect(),
     }
 }
 
@@ -120,7 +132,12 @@ pub fn outcome(id: TransactionId, result: Result<Admitted, Rejection>) -> Submit
 
 /// The outcome of an entry that is no transaction.
 pub fn malformed(reason: String) -> SubmitOutcome {
-    refused(None, SubmitStatus::Rejected, Some(MALFORMED.to_owned()), Some(reason))
+    refused(
+        None,
+        SubmitStatus::Rejected,
+        Some(MALFORMED.to_owned()),
+        Some(reason),
+    )
 }
 
 /// Code of what cannot be read.
@@ -132,7 +149,15 @@ fn refused(
     code: Option<String>,
     detail: Option<String>,
 ) -> SubmitOutcome {
-    SubmitOutcome { id, status, ready: None, waits_for_nonce: None, replaced: None, code, detail }
+    SubmitOutcome {
+        id,
+        status,
+        ready: None,
+        waits_for_nonce: None,
+        replaced: None,
+        code,
+        detail,
+    }
 }
 
 /// Whether the transaction is in the pool already: for who submits it again, that is success.
@@ -144,7 +169,9 @@ pub fn is_known(rejection: &Rejection) -> bool {
 /// full pool is 503, and what can never be included is 422.
 pub fn rejection_problem(rejection: &Rejection) -> Problem {
     let status = match rejection.code() {
-        "nonce-too-low" | "nonce-too-far-ahead" | "replacement-underpriced" | "sender-full" => StatusCode::CONFLICT,
+        "nonce-too-low" | "nonce-too-far-ahead" | "replacement-underpriced" | "sender-full" => {
+            StatusCode::CONFLICT
+        }
         "pool-full" => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };

@@ -45,7 +45,10 @@ pub struct Failure {
 impl Failure {
     /// With a code of its own.
     pub fn new(exit: Exit, message: impl fmt::Display) -> Self {
-        Self { exit, message: message.to_string() }
+        Self {
+            exit,
+            message: message.to_string(),
+        }
     }
 
     /// With code 1.

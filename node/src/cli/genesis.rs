@@ -66,7 +66,9 @@ impl Parameters {
     }
 
     fn genesis_at(&self, config: &Config, timestamp_ms: u64) -> Result<Genesis, Failure> {
-        let block_time_ms = self.block_time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let block_time_ms = self
+            .block_time
+            .map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         let mut balances = config.initial_balances.clone();
         balances.extend(self.balances.iter().copied());
         let genesis = Genesis {
@@ -103,9 +105,9 @@ impl Parameters {
 pub fn check_engine(name: &str) -> Result<(), Failure> {
     match name {
         "poa" => Ok(()),
-        known if config::ENGINES.contains(&known) => {
-            Err(Failure::usage(format!("engine \"{known}\" is not part of this version; it knows \"poa\"")))
-        }
+        known if config::ENGINES.contains(&known) => Err(Failure::usage(format!(
+            "engine \"{known}\" is not part of this version; it knows \"poa\""
+        ))),
         other => {
             let hint = config::suggest::hint(other, config::ENGINES);
             Err(Failure::usage(format!("\"{other}\" is not an engine{hint}")))
@@ -114,8 +116,10 @@ pub fn check_engine(name: &str) -> Result<(), Failure> {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example: aureon-node genesis new --chain office --authority 0x8a88...6f5c \
-    --balance 0x5290...9EE7=1000000 --out genesis.json")]
+#[command(
+    after_help = "Example: aureon-node genesis new --chain office --authority 0x8a88...6f5c \
+    --balance 0x5290...9EE7=1000000 --out genesis.json"
+)]
 pub struct New {
     #[command(flatten)]
     parameters: Parameters,
@@ -236,20 +240,37 @@ fn show(arguments: &Show) -> Result<(), Failure> {
     }
     output::line(format!("genesis id     {}", view.id))?;
     output::line(format!("chain          {}", view.chain))?;
-    output::line(format!("time           {} ms since 1970-01-01 UTC", view.timestamp_ms))?;
-    output::line(format!("engine         {}, {} authorities", view.engine, view.authorities.len()))?;
+    output::line(format!(
+        "time           {} ms since 1970-01-01 UTC",
+        view.timestamp_ms
+    ))?;
+    output::line(format!(
+        "engine         {}, {} authorities",
+        view.engine,
+        view.authorities.len()
+    ))?;
     for key in &view.authorities {
         output::line(format!("  authority    {key}"))?;
     }
     output::line(format!("block time     {} ms", view.block_time_ms))?;
-    output::line(format!("gas            {} per block, price at least {}", view.gas_limit, view.min_gas_price))?;
-    output::line(format!("supply         {} base units in {} accounts", view.supply, view.accounts))
+    output::line(format!(
+        "gas            {} per block, price at least {}",
+        view.gas_limit, view.min_gas_price
+    ))?;
+    output::line(format!(
+        "supply         {} base units in {} accounts",
+        view.supply, view.accounts
+    ))
 }
 
 fn check(arguments: &Check) -> Result<(), Failure> {
     let ours = directory::read_genesis(&arguments.file)?;
     let Some(other) = &arguments.against else {
-        return output::line(format!("{} is well formed: genesis id {}", arguments.file.display(), ours.id()));
+        return output::line(format!(
+            "{} is well formed: genesis id {}",
+            arguments.file.display(),
+            ours.id()
+        ));
     };
     let theirs = directory::read_genesis(other)?;
     let differences = ours.differences(&theirs);

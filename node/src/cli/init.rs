@@ -10,7 +10,13 @@ use super::{failure::Failure, genesis::Parameters, output};
 use crate::config::{self, Config, Document, directory};
 
 /// What `init` makes; if one of them is there already, it refuses.
-const FILES: [&str; 5] = [config::FILE_NAME, "genesis.json", "node.key", "validator.key", "aureon_db"];
+const FILES: [&str; 5] = [
+    config::FILE_NAME,
+    "genesis.json",
+    "node.key",
+    "validator.key",
+    "aureon_db",
+];
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -96,16 +102,23 @@ fn refuse_existing(dir: &Path) -> Result<(), Failure> {
     }
 }
 
-/// The configuration is written with the flags' values; variables apply again whenever it is read, so
-/// they are not copied into it, except for what goes into the genesis.
+/// The configuration is written as it is in effect now: flags and variables included.
 fn document(arguments: &Arguments) -> Result<Document, Failure> {
     let source = config::Source::Directory(arguments.dir.clone());
     let overrides = config::Overrides::default()
         .with("network", "p2p_port", arguments.p2p_port)
         .with("api", "port", arguments.api_port)
-        .with("network", "bootstrap_peers", Some(arguments.bootstrap.clone()).filter(|list| !list.is_empty()))
+        .with(
+            "network",
+            "bootstrap_peers",
+            Some(arguments.bootstrap.clone()).filter(|list| !list.is_empty()),
+        )
         .with("consensus", "engine", arguments.parameters.engine.clone());
-    Ok(config::document(&source, config::process_variables(), &overrides)?)
+    Ok(config::document(
+        &source,
+        config::process_variables(),
+        &overrides,
+    )?)
 }
 
 fn genesis(arguments: &Arguments, config: &Config, validator: Option<PublicKey>) -> Result<Genesis, Failure> {
@@ -124,10 +137,13 @@ fn print(made: &Made, arguments: &Arguments) -> Result<(), Failure> {
         return output::json(made);
     }
     let dir = made.dir.display();
-    output::line(format!("made {dir}: config.toml, genesis.json, node.key{}", match made.validator {
-        Some(_) => ", validator.key (keys are not encrypted; mode 0600)",
-        None => " (not encrypted; mode 0600)",
-    }))?;
+    output::line(format!(
+        "made {dir}: config.toml, genesis.json, node.key{}",
+        match made.validator {
+            Some(_) => ", validator.key (keys are not encrypted; mode 0600)",
+            None => " (not encrypted; mode 0600)",
+        }
+    ))?;
     output::line(format!("genesis id  {}", made.genesis_id))?;
     output::line(format!("peer id     {}", made.peer_id))?;
     if let Some(validator) = made.validator {

@@ -14,7 +14,10 @@ use std::{
 use aureon_protocol::{Direction, Event, GenesisInfo, Limits, Multiaddr, PeerId, Status};
 use aureon_types::{Genesis, GenesisId};
 
-use super::failure::{Exit, Failure};
+use super::{
+    failure::{Exit, Failure},
+    output,
+};
 use crate::config::{
     Config,
     directory::{self, FileError},
@@ -38,7 +41,11 @@ pub async fn genesis(config: &Config, given: Option<&Path>, key: [u8; 32]) -> Re
     check_pin(config.genesis_id, &genesis)?;
     if store {
         directory::create_genesis(&config.files.genesis, &genesis)?;
-        tracing::info!("genesis {} stored in {}", genesis.id(), config.files.genesis.display());
+        tracing::info!(
+            "genesis {} stored in {}",
+            genesis.id(),
+            config.files.genesis.display()
+        );
     }
     Ok(genesis)
 }
@@ -113,7 +120,12 @@ async fn fetch_from(address: &Multiaddr, key: [u8; 32]) -> Result<Genesis, Strin
         .await
         .map_err(|error| error.to_string())?;
     let genesis = Genesis::decode(&bytes).map_err(|error| format!("the genesis of {address}: {error}"))?;
-    tracing::info!("{address} belongs to chain {}, genesis id {}", genesis.chain, genesis.id());
+    // For the person who starts the node: is this the network that was meant?
+    output::remark(format!(
+        "{address} belongs to chain {}, genesis id {}",
+        genesis.chain,
+        genesis.id()
+    ));
     Ok(genesis)
 }
 
@@ -121,16 +133,26 @@ async fn fetch_from(address: &Multiaddr, key: [u8; 32]) -> Result<Genesis, Strin
 /// peer is then asked. Only connections that we open are allowed, since those have an address that can
 /// be dialled again.
 async fn search(config: &Config, id: GenesisId, key: [u8; 32]) -> Result<Genesis, Failure> {
-    tracing::info!("looking for the network {id} by mDNS, for at most {} s", SEARCH_TIMEOUT.as_secs());
+    tracing::info!(
+        "looking for the network {id} by mDNS, for at most {} s",
+        SEARCH_TIMEOUT.as_secs()
+    );
     let start = aureon_protocol::start(aureon_protocol::Config {
         secret_key: key,
         listen: config.network.listen(),
         bootstrap: Vec::new(),
         mdns: true,
-        genesis: GenesisInfo { id, chain: String::new(), encoded: aureon_protocol::Bytes::new() },
+        genesis: GenesisInfo {
+            id,
+            chain: String::new(),
+            encoded: aureon_protocol::Bytes::new(),
+        },
         status: Status::default(),
         agent: concat!("aureon-node/", env!("CARGO_PKG_VERSION")).to_owned(),
-        limits: Limits { inbound: 0, ..Limits::default() },
+        limits: Limits {
+            inbound: 0,
+            ..Limits::default()
+        },
     });
     let (client, mut events) = start.await.map_err(Failure::failed)?;
     let mut asked = BTreeSet::new();
@@ -161,8 +183,14 @@ async fn search(config: &Config, id: GenesisId, key: [u8; 32]) -> Result<Genesis
 
 /// The addresses of peers that were not asked yet.
 fn dialled(network: &aureon_protocol::NetworkSnapshot, asked: &mut BTreeSet<PeerId>) -> Vec<Multiaddr> {
-    let outbound = network.peers.iter().filter(|peer| peer.direction == Direction::Outbound);
-    outbound.filter(|peer| asked.insert(peer.peer)).map(|peer| peer.address.clone()).collect()
+    let outbound = network
+        .peers
+        .iter()
+        .filter(|peer| peer.direction == Direction::Outbound);
+    outbound
+        .filter(|peer| asked.insert(peer.peer))
+        .map(|peer| peer.address.clone())
+        .collect()
 }
 
 #[cfg(test)]
@@ -176,7 +204,9 @@ mod tests {
         Genesis {
             chain: chain.to_owned(),
             timestamp_ms: 1,
-            engine: EngineKind::Poa { authorities: vec![SecretKey::from_seed([1; 32]).public_key()] },
+            engine: EngineKind::Poa {
+                authorities: vec![SecretKey::from_seed([1; 32]).public_key()],
+            },
             block_time_ms: 1_000,
             empty_blocks: aureon_types::EmptyBlocks::Always,
             gas_limit: 21_000,
@@ -191,7 +221,10 @@ mod tests {
     }
 
     fn find(config: &Config, given: Option<&Path>) -> Result<Genesis, Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(genesis(config, given, [1; 32]))
     }
 
@@ -199,7 +232,12 @@ mod tests {
     fn a_given_genesis_is_kept_and_another_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let config = in_dir(dir.path());
-        assert!(find(&config, None).unwrap_err().to_string().contains("--bootstrap"));
+        assert!(
+            find(&config, None)
+                .unwrap_err()
+                .to_string()
+                .contains("--bootstrap")
+        );
         let (one, two) = (dir.path().join("one.json"), dir.path().join("two.json"));
         directory::create_genesis(&one, &a_genesis("one")).unwrap();
         directory::create_genesis(&two, &a_genesis("two")).unwrap();

@@ -10,8 +10,7 @@ use super::{failure::Failure, output};
 use crate::config::directory;
 
 /// What is said whenever a key is written.
-const NOT_ENCRYPTED: &str =
-    "The file is not encrypted: whoever reads it owns the key. It has mode 0600; keep a copy in a safe place.";
+const NOT_ENCRYPTED: &str = "The file is not encrypted: whoever reads it owns the key. It has mode 0600; keep a copy in a safe place.";
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example: aureon-node keys new --out alice.key")]
@@ -23,8 +22,10 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  aureon-node keys new --out alice.key\n  aureon-node keys new --json\n\n\
-    The file is not encrypted; it has mode 0600 and is never overwritten.")]
+#[command(
+    after_help = "Examples:\n  aureon-node keys new --out alice.key\n  aureon-node keys new --json\n\n\
+    The file is not encrypted; it has mode 0600 and is never overwritten."
+)]
 pub struct New {
     /// Write the key to this file; without it the secret key is printed
     #[arg(long, value_name = "FILE")]
@@ -64,7 +65,9 @@ impl KeyView {
         Ok(Self {
             address: key.address().to_string(),
             public_key: key.public_key().to_string(),
-            peer_id: aureon_protocol::peer_id(key.seed()).map_err(Failure::failed)?.to_string(),
+            peer_id: aureon_protocol::peer_id(key.seed())
+                .map_err(Failure::failed)?
+                .to_string(),
             secret_key: None,
             file: None,
         })

@@ -3,6 +3,7 @@
 //! Each command has an example in its help. Results go to stdout (`--json` for programs), remarks and
 //! errors to stderr; see [`failure`] for the exit codes.
 
+mod bench;
 pub mod failure;
 mod genesis;
 mod init;
@@ -63,6 +64,9 @@ enum Command {
     /// Start, show and stop a network of several nodes on this machine
     #[command(subcommand)]
     Testnet(testnet::Command),
+    /// Measure what a network can do
+    #[command(subcommand)]
+    Bench(bench::Command),
 }
 
 /// Reads the command line and does what it says.
@@ -95,6 +99,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Balance(arguments) => query::balance(&arguments),
         Command::Status(arguments) => query::status(&arguments),
         Command::Testnet(command) => testnet::run(&command),
+        Command::Bench(command) => bench::run(&command),
     }
 }
 
@@ -127,9 +132,15 @@ mod tests {
     #[test]
     fn every_command_shows_an_example() {
         fn check(command: &clap::Command) {
-            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             assert!(help.contains("Example"), "{} has no example", command.get_name());
-            command.get_subcommands().filter(|sub| sub.get_name() != "help").for_each(check);
+            command
+                .get_subcommands()
+                .filter(|sub| sub.get_name() != "help")
+                .for_each(check);
         }
         check(&Cli::command());
     }

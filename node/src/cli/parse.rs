@@ -15,16 +15,24 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "m" => 60_000,
         _ => return Err(wrong()),
     };
-    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(wrong)
+    number
+        .checked_mul(milliseconds)
+        .map(Duration::from_millis)
+        .ok_or_else(wrong)
 }
 
 /// A balance: `0x<address>=<base units>`.
 pub fn balance(text: &str) -> Result<(Address, Amount), String> {
-    let (address, amount) =
-        text.split_once('=').ok_or_else(|| format!("\"{text}\" is not <address>=<base units>"))?;
+    let (address, amount) = text
+        .split_once('=')
+        .ok_or_else(|| format!("\"{text}\" is not <address>=<base units>"))?;
     Ok((
-        address.parse().map_err(|error: aureon_types::AddressError| error.to_string())?,
-        amount.parse().map_err(|error: aureon_types::amount::AmountError| error.to_string())?,
+        address
+            .parse()
+            .map_err(|error: aureon_types::AddressError| error.to_string())?,
+        amount
+            .parse()
+            .map_err(|error: aureon_types::amount::AmountError| error.to_string())?,
     ))
 }
 
@@ -46,7 +54,17 @@ mod tests {
         for (text, milliseconds) in [("500ms", 500), ("1s", 1_000), ("2m", 120_000), ("0s", 0)] {
             assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)));
         }
-        for wrong in ["", "1", "s", "1.5s", "-1s", "1h", "99999999999999999999s", "1 s", "18446744073709551615m"] {
+        for wrong in [
+            "",
+            "1",
+            "s",
+            "1.5s",
+            "-1s",
+            "1h",
+            "99999999999999999999s",
+            "1 s",
+            "18446744073709551615m",
+        ] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }
@@ -54,8 +72,16 @@ mod tests {
     #[test]
     fn balances_are_an_address_and_an_amount() {
         let text = "0x52908400098527886E0F7030069857D2E4169EE7";
-        assert_eq!(balance(&format!("{text}=5")).map(|(_, amount)| amount), Ok(Amount(5)));
-        for wrong in [text.to_owned(), format!("{text}="), format!("{text}=-1"), "0x12=5".to_owned()] {
+        assert_eq!(
+            balance(&format!("{text}=5")).map(|(_, amount)| amount),
+            Ok(Amount(5))
+        );
+        for wrong in [
+            text.to_owned(),
+            format!("{text}="),
+            format!("{text}=-1"),
+            "0x12=5".to_owned(),
+        ] {
             assert!(balance(&wrong).is_err(), "{wrong}");
         }
     }

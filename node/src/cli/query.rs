@@ -34,7 +34,10 @@ pub fn balance(arguments: &BalanceArguments) -> Result<(), Failure> {
         return output::json(&view);
     }
     output::line(format!("address  {}", view.address))?;
-    output::line(format!("balance  {} base units (after block {})", view.balance, view.height))?;
+    output::line(format!(
+        "balance  {} base units (after block {})",
+        view.balance, view.height
+    ))?;
     output::line(format!("nonce    {}{}", view.nonce, waiting(&view)))
 }
 
@@ -46,46 +49,82 @@ fn waiting(view: &BalanceView) -> String {
     let missing: Vec<String> = pending
         .missing
         .iter()
-        .map(|(first, last)| if first == last { first.to_string() } else { format!("{first} to {last}") })
+        .map(|(first, last)| {
+            if first == last {
+                first.to_string()
+            } else {
+                format!("{first} to {last}")
+            }
+        })
         .collect();
     let gap = if missing.is_empty() {
         String::new()
     } else {
-        format!(", {} parked until nonce {} arrives", pending.parked, missing.join(" and "))
+        format!(
+            ", {} parked until nonce {} arrives",
+            pending.parked,
+            missing.join(" and ")
+        )
     };
-    format!(" ({} waiting for a block{gap}; the next to send is {})", pending.ready, pending.next_nonce)
+    format!(
+        " ({} waiting for a block{gap}; the next to send is {})",
+        pending.ready, pending.next_nonce
+    )
 }
 
 pub fn status(arguments: &StatusArguments) -> Result<(), Failure> {
     let view = arguments.node.client().status()?;
-    if arguments.json { output::json(&view) } else { print(&view) }
+    if arguments.json {
+        output::json(&view)
+    } else {
+        print(&view)
+    }
 }
 
 fn print(view: &StatusView) -> Result<(), Failure> {
     let consensus = &view.consensus;
-    output::line(format!("chain       {} ({}), genesis id {}", view.chain, view.engine, view.genesis_id))?;
+    output::line(format!(
+        "chain       {} ({}), genesis id {}",
+        view.chain, view.engine, view.genesis_id
+    ))?;
     output::line(format!("head        {} {}", view.height, view.head))?;
     output::line(format!(
         "consensus   height {}, round {}, {}{}",
         consensus.height,
         consensus.round,
         consensus.step,
-        if consensus.waiting_for.is_empty() { String::new() } else { format!(": {}", consensus.waiting_for) }
+        if consensus.waiting_for.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", consensus.waiting_for)
+        }
     ))?;
-    output::line(format!("validator   {}", match consensus.validator {
-        Some(address) => format!("{address}: {}", consensus.signing_explained),
-        None => consensus.signing_explained.clone(),
-    }))?;
-    output::line(format!("sync        {}", match view.sync.waiting_for.as_str() {
-        "" => "at the head".to_owned(),
-        reason => format!("{} of {}: waiting for {reason}", view.height, view.sync.target),
-    }))?;
+    output::line(format!(
+        "validator   {}",
+        match consensus.validator {
+            Some(address) => format!("{address}: {}", consensus.signing_explained),
+            None => consensus.signing_explained.clone(),
+        }
+    ))?;
+    output::line(format!(
+        "sync        {}",
+        match view.sync.waiting_for.as_str() {
+            "" => "at the head".to_owned(),
+            reason => format!("{} of {}: waiting for {reason}", view.height, view.sync.target),
+        }
+    ))?;
     output::line(format!("mempool     {} transactions", view.mempool))?;
-    output::line(format!("throughput  {:.1} transactions per second", view.transactions_per_second))?;
+    output::line(format!(
+        "throughput  {:.1} transactions per second",
+        view.transactions_per_second
+    ))?;
     output::line(format!("peers       {}", view.peers))?;
     output::line(format!("peer id     {}", view.peer_id))?;
     for address in &view.multiaddrs {
         output::line(format!("multiaddr   {address}"))?;
     }
-    output::line(format!("version     {}, up {} s", view.version, view.uptime_seconds))
+    output::line(format!(
+        "version     {}, up {} s",
+        view.version, view.uptime_seconds
+    ))
 }

@@ -24,11 +24,13 @@ const API_GRACE: Duration = Duration::from_secs(5);
 
 /// What `run` takes; also what the bare binary takes.
 #[derive(Clone, Debug, Default, Args)]
-#[command(after_help = "Examples:\n  aureon-node run --dir node-1\n  aureon-node run --config config.toml\n  \
+#[command(
+    after_help = "Examples:\n  aureon-node run --dir node-1\n  aureon-node run --config config.toml\n  \
     aureon-node run --dir joiner --bootstrap /ip4/192.168.1.10/tcp/6000/p2p/12D3KooW...\n\n\
     Without a genesis in its directory, a node fetches it from the bootstrap peer and prints its id; \
     --genesis-id makes it refuse any other. Each key of config.toml can also be set by an environment \
-    variable (AUREON_NETWORK_P2P_PORT and so on); flags win over variables, variables over the file.")]
+    variable (AUREON_NETWORK_P2P_PORT and so on); flags win over variables, variables over the file."
+)]
 pub struct Arguments {
     /// Directory of the node [default: aureon-data]
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
@@ -76,7 +78,11 @@ impl Arguments {
 
     fn overrides(&self) -> Overrides {
         Overrides::default()
-            .with("network", "bootstrap_peers", Some(self.bootstrap.clone()).filter(|list| !list.is_empty()))
+            .with(
+                "network",
+                "bootstrap_peers",
+                Some(self.bootstrap.clone()).filter(|list| !list.is_empty()),
+            )
             .with("node", "genesis_id", self.genesis_id.map(|id| id.to_string()))
             .with("network", "host", self.host.clone())
             .with("network", "p2p_port", self.p2p_port)
@@ -89,7 +95,11 @@ impl Arguments {
 
 /// Runs a node until it is told to stop or cannot go on.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let config = config::load(&arguments.source(), config::process_variables(), &arguments.overrides())?;
+    let config = config::load(
+        &arguments.source(),
+        config::process_variables(),
+        &arguments.overrides(),
+    )?;
     start_log(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -103,7 +113,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn start_log(filter: &str) {
     let filter = tracing_subscriber::EnvFilter::new(filter);
     let ansi = std::io::stderr().is_terminal();
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(ansi)
+        .try_init();
 }
 
 async fn live(config: &Config, arguments: &Arguments) -> Result<(), Failure> {
@@ -129,7 +143,10 @@ async fn live(config: &Config, arguments: &Arguments) -> Result<(), Failure> {
     // Nobody listens any more if the server has ended by itself.
     let _ = end.send(true);
     if tokio::time::timeout(API_GRACE, api).await.is_err() {
-        tracing::warn!("requests to the API were cut off: they took longer than {} s", API_GRACE.as_secs());
+        tracing::warn!(
+            "requests to the API were cut off: they took longer than {} s",
+            API_GRACE.as_secs()
+        );
     }
     node.shutdown().await;
     Runtime::remove(&config.files.base);
@@ -205,7 +222,11 @@ fn contradictions(config: &Config, genesis: &Genesis) -> Vec<String> {
             authorities.len()
         ));
     }
-    if config.initial_balances.iter().any(|(address, amount)| genesis.balances.get(address) != Some(amount)) {
+    if config
+        .initial_balances
+        .iter()
+        .any(|(address, amount)| genesis.balances.get(address) != Some(amount))
+    {
         lines.push("state.initial_balances differs from the genesis: the genesis wins".to_owned());
     }
     lines
@@ -225,15 +246,22 @@ fn announce(config: &Config, node: &Node, api: SocketAddr, genesis_id: GenesisId
     for address in &runtime.multiaddrs {
         tracing::info!("peers reach this node at {address}");
     }
-    runtime
-        .write(&config.files.base)
-        .map_err(|error| Failure::failed(format!("cannot write in {}: {error}", config.files.base.display())))
+    runtime.write(&config.files.base).map_err(|error| {
+        Failure::failed(format!(
+            "cannot write in {}: {error}",
+            config.files.base.display()
+        ))
+    })
 }
 
 /// An address that a client on this machine can use.
 fn api_url(mut address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
-        let loopback: std::net::IpAddr = if address.is_ipv4() { [127, 0, 0, 1].into() } else { [0, 0, 0, 0, 0, 0, 0, 1].into() };
+        let loopback: std::net::IpAddr = if address.is_ipv4() {
+            [127, 0, 0, 1].into()
+        } else {
+            [0, 0, 0, 0, 0, 0, 0, 1].into()
+        };
         address.set_ip(loopback);
     }
     format!("http://{address}")
@@ -247,8 +275,13 @@ struct StopSignals {
 
 impl StopSignals {
     fn new() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")));
-        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+        let listen = |kind| {
+            signal(kind).map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
     }
 
     async fn next(&mut self) -> &'static str {
@@ -266,7 +299,9 @@ mod tests {
     #[test]
     fn every_flag_sets_a_key_that_exists() {
         let arguments = Arguments {
-            bootstrap: vec!["/ip4/10.0.0.1/tcp/6000/p2p/12D3KooWHHzSeKaY8xuZVzkLbKFfvNgPPeKhFBGrMbNzbm5akpqu".to_owned()],
+            bootstrap: vec![
+                "/ip4/10.0.0.1/tcp/6000/p2p/12D3KooWHHzSeKaY8xuZVzkLbKFfvNgPPeKhFBGrMbNzbm5akpqu".to_owned(),
+            ],
             genesis_id: Some(GenesisId([1; 32])),
             host: Some("10.0.0.2".to_owned()),
             p2p_port: Some(1),
@@ -279,7 +314,10 @@ mod tests {
         let config = config::load(&arguments.source(), [], &arguments.overrides()).unwrap();
         assert_eq!(config.network.bootstrap_peers.len(), 1);
         assert_eq!(config.genesis_id, Some(GenesisId([1; 32])));
-        assert_eq!((config.network.host.to_string().as_str(), config.network.p2p_port), ("10.0.0.2", 1));
+        assert_eq!(
+            (config.network.host.to_string().as_str(), config.network.p2p_port),
+            ("10.0.0.2", 1)
+        );
         assert_eq!((config.api.0.to_string().as_str(), config.api.1), ("0.0.0.0", 2));
         assert!(!config.network.mdns);
         assert_eq!(config.log, "warn");

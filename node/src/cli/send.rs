@@ -35,8 +35,10 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example: aureon-node tx send --key alice.key --to 0x5290...9EE7 --amount 1000 --wait 30s\n\n\
-    The key stays on this machine: the node is sent the signed transaction only.")]
+#[command(
+    after_help = "Example: aureon-node tx send --key alice.key --to 0x5290...9EE7 --amount 1000 --wait 30s\n\n\
+    The key stays on this machine: the node is sent the signed transaction only."
+)]
 pub struct Send {
     /// Key file of the sender
     #[arg(long, value_name = "FILE")]
@@ -133,7 +135,10 @@ fn sign(
         gas_limit: arguments.gas_limit,
         gas_price: arguments.gas_price.unwrap_or(genesis.min_gas_price),
         last_valid_height: arguments.last_valid_height,
-        action: Action::Transfer { recipient: arguments.to, amount: arguments.amount },
+        action: Action::Transfer {
+            recipient: arguments.to,
+            amount: arguments.amount,
+        },
     };
     Ok(transaction.sign(key, &genesis_id))
 }
@@ -172,12 +177,19 @@ fn wait(client: &Client, signed: &SignedTransaction, patience: Duration, json: b
 }
 
 fn show(arguments: &Show) -> Result<(), Failure> {
-    let view = arguments.node.client().transaction(&arguments.id)?.ok_or_else(|| {
-        Failure::new(
-            Exit::NotFound,
-            format!("transaction {} is neither in a block nor in this node's mempool", arguments.id),
-        )
-    })?;
+    let view = arguments
+        .node
+        .client()
+        .transaction(&arguments.id)?
+        .ok_or_else(|| {
+            Failure::new(
+                Exit::NotFound,
+                format!(
+                    "transaction {} is neither in a block nor in this node's mempool",
+                    arguments.id
+                ),
+            )
+        })?;
     print_view(&view, arguments.json)
 }
 
@@ -189,7 +201,10 @@ fn print_view(view: &TransactionView, json: bool) -> Result<(), Failure> {
         print_lines(view)?;
     }
     match view.receipt.as_ref().and_then(|receipt| receipt.failure.as_ref()) {
-        Some(reason) => Err(Failure::new(Exit::Rejected, format!("the transaction failed: {reason}"))),
+        Some(reason) => Err(Failure::new(
+            Exit::Rejected,
+            format!("the transaction failed: {reason}"),
+        )),
         None => Ok(()),
     }
 }
@@ -197,7 +212,10 @@ fn print_view(view: &TransactionView, json: bool) -> Result<(), Failure> {
 fn print_lines(view: &TransactionView) -> Result<(), Failure> {
     let transaction = &view.transaction;
     output::line(format!("id        {}", view.id))?;
-    output::line(format!("from      {}, nonce {}", transaction.from, transaction.nonce))?;
+    output::line(format!(
+        "from      {}, nonce {}",
+        transaction.from, transaction.nonce
+    ))?;
     output::line(format!("to        {}", transaction.to))?;
     output::line(format!("amount    {} base units", transaction.amount))?;
     match (view.height, view.index, &view.block_id) {

@@ -107,23 +107,43 @@ fn up(arguments: &Up) -> Result<(), Failure> {
     let stop = StopFlag::on_signals()?;
     let network = network(arguments)?;
     if !arguments.json {
-        output::remark(format!("starting {} nodes in {} ...", network.nodes, network.dir.display()));
+        output::remark(format!(
+            "starting {} nodes in {} ...",
+            network.nodes,
+            network.dir.display()
+        ));
     }
-    let mut running = testnet::launch(network, &Launch { mdns: !arguments.no_mdns }, &stop)?;
+    let mut running = testnet::launch(
+        network,
+        &Launch {
+            mdns: !arguments.no_mdns,
+        },
+        &stop,
+    )?;
     let shown = show(&running, arguments);
     if arguments.detach && shown.is_ok() {
         return Ok(());
     }
     if shown.is_ok() {
-        testnet::supervise(&mut running, &stop);
+        testnet::supervise(&mut running, &stop, !arguments.json);
         output::remark("stopping ...");
     }
     for dir in running.stop() {
-        output::remark(format!("the node in {} did not stop and was killed", dir.display()));
+        output::remark(format!(
+            "the node in {} did not stop and was killed",
+            dir.display()
+        ));
     }
     shown?;
-    output::remark(format!("stopped; go on with `aureon-node testnet up --dir {}`", running.network.dir.display()));
-    if stop.is_set() { Ok(()) } else { Err(Failure::failed("all nodes ended by themselves")) }
+    output::remark(format!(
+        "stopped; go on with `aureon-node testnet up --dir {}`",
+        running.network.dir.display()
+    ));
+    if stop.is_set() {
+        Ok(())
+    } else {
+        Err(Failure::failed("all nodes ended by themselves"))
+    }
 }
 
 fn network(arguments: &Up) -> Result<Network, Failure> {
@@ -133,7 +153,10 @@ fn network(arguments: &Up) -> Result<Network, Failure> {
         base_port: arguments.base_port,
     };
     let Some(dir) = &arguments.dir else {
-        return Ok(Network::create(&testnet::fresh_directory(Path::new("."))?, &layout)?);
+        return Ok(Network::create(
+            &testnet::fresh_directory(Path::new("."))?,
+            &layout,
+        )?);
     };
     match Network::open(dir)? {
         Some(network) => {
@@ -148,18 +171,25 @@ fn network(arguments: &Up) -> Result<Network, Failure> {
 fn check_same(network: &Network, arguments: &Up) -> Result<(), Failure> {
     let block_time = Duration::from_millis(network.genesis.block_time_ms);
     let different = |there: String, asked: String| {
-        Err(TestnetError::Different { dir: network.dir.clone(), there, asked }.into())
+        Err(TestnetError::Different {
+            dir: network.dir.clone(),
+            there,
+            asked,
+        }
+        .into())
     };
     match (arguments.nodes, arguments.block_time) {
         (Some(nodes), _) if usize::from(nodes) != network.nodes => {
             different(format!("{} nodes", network.nodes), format!("{nodes}"))
         }
-        (_, Some(asked)) if asked != block_time => {
-            different(format!("a block time of {} ms", block_time.as_millis()), format!("{} ms", asked.as_millis()))
-        }
-        _ if arguments.base_port.is_some_and(|port| port != 0) => {
-            different("its ports in the nodes' config.toml".to_owned(), "others by --base-port".to_owned())
-        }
+        (_, Some(asked)) if asked != block_time => different(
+            format!("a block time of {} ms", block_time.as_millis()),
+            format!("{} ms", asked.as_millis()),
+        ),
+        _ if arguments.base_port.is_some_and(|port| port != 0) => different(
+            "its ports in the nodes' config.toml".to_owned(),
+            "others by --base-port".to_owned(),
+        ),
         _ => Ok(()),
     }
 }
@@ -170,13 +200,17 @@ fn show(running: &Running, arguments: &Up) -> Result<(), Failure> {
         return output::json(&report);
     }
     if let Some(reason) = &running.bootstrapped {
-        output::line(format!("mDNS is not used ({reason}): the nodes were given each other's addresses\n"))?;
+        output::line(format!(
+            "mDNS is not used ({reason}): the nodes were given each other's addresses\n"
+        ))?;
     }
     print(&report)?;
     first_command(&running.network, &report)?;
     if arguments.detach {
         let dir = running.network.dir.display();
-        output::line(format!("\nthe nodes go on; stop them with: aureon-node testnet down --dir {dir}"))
+        output::line(format!(
+            "\nthe nodes go on; stop them with: aureon-node testnet down --dir {dir}"
+        ))
     } else {
         output::line("\nCtrl-C stops all nodes.\n")
     }
@@ -209,7 +243,10 @@ fn print_node(node: &NodeReport) -> Result<(), Failure> {
         _ => "does not answer".to_owned(),
     };
     output::line(format!("\n{}  API {api}  {head}", node.name))?;
-    output::line(format!("  peer id    {}", node.peer_id.as_deref().unwrap_or_default()))?;
+    output::line(format!(
+        "  peer id    {}",
+        node.peer_id.as_deref().unwrap_or_default()
+    ))?;
     for address in &node.multiaddrs {
         output::line(format!("  multiaddr  {address}"))?;
     }
@@ -219,7 +256,9 @@ fn print_node(node: &NodeReport) -> Result<(), Failure> {
 /// A command to copy: the first account pays the second.
 fn first_command(network: &Network, report: &Report) -> Result<(), Failure> {
     let api = report.nodes.iter().find_map(|node| node.api.as_deref());
-    let (Some(api), Some(recipient)) = (api, report.accounts.get(1)) else { return Ok(()) };
+    let (Some(api), Some(recipient)) = (api, report.accounts.get(1)) else {
+        return Ok(());
+    };
     let program = std::env::current_exe().unwrap_or_else(|_| "aureon-node".into());
     output::line(format!(
         "\ntry: {} tx send --node {api} --key {} --to {} --amount 1000 --wait 30s",
@@ -231,13 +270,20 @@ fn first_command(network: &Network, report: &Report) -> Result<(), Failure> {
 
 fn existing(dir: Option<&PathBuf>) -> Result<Network, Failure> {
     let here = Path::new(".");
-    let dir = dir.cloned().or_else(|| testnet::latest_directory(here)).unwrap_or_else(|| here.to_owned());
+    let dir = dir
+        .cloned()
+        .or_else(|| testnet::latest_directory(here))
+        .unwrap_or_else(|| here.to_owned());
     Network::open(&dir)?.ok_or_else(|| TestnetError::NoNetwork { dir }.into())
 }
 
 fn status(arguments: &Status) -> Result<(), Failure> {
     let report = testnet::report(&existing(arguments.dir.as_ref())?);
-    if arguments.json { output::json(&report) } else { print(&report) }
+    if arguments.json {
+        output::json(&report)
+    } else {
+        print(&report)
+    }
 }
 
 fn down(arguments: &Down) -> Result<(), Failure> {
@@ -245,7 +291,14 @@ fn down(arguments: &Down) -> Result<(), Failure> {
     let dirs: Vec<PathBuf> = (0..network.nodes).map(|index| network.node_dir(index)).collect();
     let (ran, killed) = testnet::stop_all(&dirs, || {});
     for dir in &killed {
-        output::remark(format!("the node in {} did not stop and was killed", dir.display()));
+        output::remark(format!(
+            "the node in {} did not stop and was killed",
+            dir.display()
+        ));
     }
-    output::line(format!("{} of {} nodes were running and are stopped", ran.len(), network.nodes))
+    output::line(format!(
+        "{} of {} nodes were running and are stopped",
+        ran.len(),
+        network.nodes
+    ))
 }

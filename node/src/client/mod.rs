@@ -5,14 +5,17 @@
 use std::{io, time::Duration};
 
 use aureon_proto::v1 as proto;
-use aureon_types::{Address, BlockId, Genesis, GenesisError, SignedTransaction, TransactionId, limits::MAX_BLOCK_BYTES};
+use aureon_types::{
+    Address, BlockId, Genesis, GenesisError, SignedTransaction, TransactionId, limits::MAX_BLOCK_BYTES,
+};
 use prost::Message as _;
 use serde::de::DeserializeOwned;
 use ureq::{Agent, Body, http::Response};
 
 use crate::api::{
     model::{
-        BalanceView, BlockView, Head, Health, MempoolSummary, PeersView, StatusView, SubmitOutcome, TransactionView,
+        BalanceView, BlockView, Head, Health, MempoolSummary, PeersView, StatusView, SubmitOutcome,
+        TransactionView,
     },
     problem::{CONTENT_TYPE, Problem},
 };
@@ -77,7 +80,10 @@ impl Client {
             // A node is asked where it is: a proxy of the environment would only be in the way.
             .proxy(None)
             .user_agent(concat!("aureon/", env!("CARGO_PKG_VERSION")));
-        Self { base: base.trim_end_matches('/').to_owned(), agent: config.build().new_agent() }
+        Self {
+            base: base.trim_end_matches('/').to_owned(),
+            agent: config.build().new_agent(),
+        }
     }
 
     /// The address of the API.
@@ -145,12 +151,20 @@ impl Client {
     }
 
     /// `POST /submit-tx` with several; the answer has one outcome for each, in order.
-    pub fn submit_batch(&self, transactions: &[SignedTransaction]) -> Result<Vec<SubmitOutcome>, ClientError> {
+    pub fn submit_batch(
+        &self,
+        transactions: &[SignedTransaction],
+    ) -> Result<Vec<SubmitOutcome>, ClientError> {
         let batch = proto::TransactionBatch {
             transactions: transactions.iter().map(SignedTransaction::to_proto).collect(),
             attempt: None,
         };
-        self.post("application/x-protobuf; message=batch", &batch.encode_to_vec())
+        self.submit_encoded(&batch.encode_to_vec())
+    }
+
+    /// As [`Client::submit_batch`], with an `aureon.v1.TransactionBatch` that is encoded already.
+    pub fn submit_encoded(&self, batch: &[u8]) -> Result<Vec<SubmitOutcome>, ClientError> {
+        self.post("application/x-protobuf; message=batch", batch)
     }
 
     fn url(&self, path: &str) -> String {
@@ -163,7 +177,10 @@ impl Client {
     }
 
     fn post<T: DeserializeOwned>(&self, content_type: &str, body: &[u8]) -> Result<T, ClientError> {
-        let request = self.agent.post(self.url("/submit-tx")).header("content-type", content_type);
+        let request = self
+            .agent
+            .post(self.url("/submit-tx"))
+            .header("content-type", content_type);
         let text = self.text(request.send(body))?;
         self.parse(&text)
     }
@@ -193,10 +210,18 @@ impl Client {
     fn failed(&self, error: ureq::Error) -> ClientError {
         let url = self.base.clone();
         match error {
-            ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => self.unexpected(error.to_string()),
-            ureq::Error::Io(error) => ClientError::Unreachable { url, reason: error.to_string() },
+            ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+                self.unexpected(error.to_string())
+            }
+            ureq::Error::Io(error) => ClientError::Unreachable {
+                url,
+                reason: error.to_string(),
+            },
             ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::Timeout(_) => {
-                ClientError::Unreachable { url, reason: error.to_string() }
+                ClientError::Unreachable {
+                    url,
+                    reason: error.to_string(),
+                }
             }
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => ClientError::Unreachable {
                 url,
@@ -207,7 +232,10 @@ impl Client {
     }
 
     fn unexpected(&self, reason: String) -> ClientError {
-        ClientError::Unexpected { url: self.base.clone(), reason }
+        ClientError::Unexpected {
+            url: self.base.clone(),
+            reason,
+        }
     }
 }
 
@@ -251,14 +279,25 @@ mod tests {
             "SSH-2.0-OpenSSH\r\n\r\n",
         ] {
             let error = Client::new(&answering(answer)).head().unwrap_err();
-            assert!(matches!(error, ClientError::Unexpected { .. }), "{answer}: {error}");
+            assert!(
+                matches!(error, ClientError::Unexpected { .. }),
+                "{answer}: {error}"
+            );
         }
     }
 
     #[test]
     fn nobody_there_is_unreachable() {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        for base in [format!("http://127.0.0.1:{port}"), "nonsense".to_owned(), "ftp://x".to_owned()] {
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        for base in [
+            format!("http://127.0.0.1:{port}"),
+            "nonsense".to_owned(),
+            "ftp://x".to_owned(),
+        ] {
             let error = Client::new(&base).head().unwrap_err();
             assert!(!matches!(error, ClientError::Refused(_)), "{base}: {error}");
             assert!(error.to_string().contains(&base), "{error}");

@@ -88,11 +88,16 @@ pub fn new_key() -> Result<SecretKey, io::Error> {
 pub fn read_key(path: &Path) -> Result<SecretKey, FileError> {
     let text = read(path, MAX_KEY_FILE_BYTES)?;
     if files::readable_by_others(path).unwrap_or(false) {
-        tracing::warn!("{} can be read by others: run `chmod 600 {}`", path.display(), path.display());
+        tracing::warn!(
+            "{} can be read by others: run `chmod 600 {}`",
+            path.display(),
+            path.display()
+        );
     }
-    text.trim()
-        .parse()
-        .map_err(|source| FileError::Key { path: path.to_owned(), source })
+    text.trim().parse().map_err(|source| FileError::Key {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Reads a key file that may be absent.
@@ -124,7 +129,10 @@ pub fn read_or_create_key(path: &Path) -> Result<SecretKey, FileError> {
 /// Reads and checks a genesis document.
 pub fn read_genesis(path: &Path) -> Result<Genesis, FileError> {
     let text = read(path, MAX_GENESIS_BYTES as u64)?;
-    Genesis::from_json(&text).map_err(|source| FileError::Genesis { path: path.to_owned(), source })
+    Genesis::from_json(&text).map_err(|source| FileError::Genesis {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Writes a genesis document where there is none.
@@ -141,18 +149,32 @@ fn not_written(path: &Path, source: io::Error) -> FileError {
     let path = path.to_owned();
     match source.kind() {
         io::ErrorKind::AlreadyExists => FileError::Exists { path },
-        _ => FileError::Io { action: "write", path, source },
+        _ => FileError::Io {
+            action: "write",
+            path,
+            source,
+        },
     }
 }
 
 fn read(path: &Path, limit: u64) -> Result<String, FileError> {
     let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => FileError::Missing { path: path.to_owned() },
-        _ => FileError::Io { action: "read", path: path.to_owned(), source },
+        io::ErrorKind::NotFound => FileError::Missing {
+            path: path.to_owned(),
+        },
+        _ => FileError::Io {
+            action: "read",
+            path: path.to_owned(),
+            source,
+        },
     };
     let size = fs::metadata(path).map_err(failed)?.len();
     if size > limit {
-        return Err(FileError::TooLarge { path: path.to_owned(), size, limit });
+        return Err(FileError::TooLarge {
+            path: path.to_owned(),
+            size,
+            limit,
+        });
     }
     fs::read_to_string(path).map_err(failed)
 }
@@ -178,8 +200,14 @@ mod tests {
         assert!(matches!(read_key(&path), Err(FileError::Missing { .. })));
         fs::write(&path, "0xsecret").unwrap();
         let error = read_key(&path).unwrap_err();
-        assert!(matches!(error, FileError::Key { .. }) && !error.to_string().contains("secret"), "{error}");
+        assert!(
+            matches!(error, FileError::Key { .. }) && !error.to_string().contains("secret"),
+            "{error}"
+        );
         fs::write(&path, "0".repeat(2_000)).unwrap();
-        assert!(matches!(read_key(&path), Err(FileError::TooLarge { size: 2_000, .. })));
+        assert!(matches!(
+            read_key(&path),
+            Err(FileError::TooLarge { size: 2_000, .. })
+        ));
     }
 }

@@ -34,7 +34,10 @@ impl Environment {
             if let Some((_, other, before)) = taken.iter().find(|(known, ..)| std::ptr::eq(*known, key))
                 && *before != text
             {
-                return Err(ConfigError::Contradiction { first: other.clone(), second: variable });
+                return Err(ConfigError::Contradiction {
+                    first: other.clone(),
+                    second: variable,
+                });
             }
             let value = parse(key.kind, &text).ok_or_else(|| ConfigError::Variable {
                 variable: variable.clone(),
@@ -60,12 +63,12 @@ impl Environment {
 
 impl Provider for Environment {
     fn metadata(&self) -> Metadata {
-        Metadata::named("AUREON_* environment variables")
-            .interpolater(|_, path| match path {
-                [section, name, ..] => keys::find(section, name)
-                    .map_or_else(|| path.join("."), |key| key.variables[0].to_owned()),
-                _ => path.join("."),
-            })
+        Metadata::named("AUREON_* environment variables").interpolater(|_, path| match path {
+            [section, name, ..] => {
+                keys::find(section, name).map_or_else(|| path.join("."), |key| key.variables[0].to_owned())
+            }
+            _ => path.join("."),
+        })
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
@@ -101,7 +104,10 @@ fn parse(kind: Kind, text: &str) -> Option<Value> {
         Kind::Map => {
             let pair = |entry: &str| {
                 let (name, number) = entry.split_once('=')?;
-                Some((name.trim().to_owned(), Value::from(number.trim().parse::<u64>().ok()?)))
+                Some((
+                    name.trim().to_owned(),
+                    Value::from(number.trim().parse::<u64>().ok()?),
+                ))
             };
             Value::from(entries(text).map(pair).collect::<Option<Dict>>()?)
         }

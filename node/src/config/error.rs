@@ -39,7 +39,9 @@ pub enum ConfigError {
         hint: String,
     },
     /// An `AUREON_*` variable that sets nothing.
-    #[error("unknown environment variable {variable}{hint} (every variable that begins with AUREON_ must set a key)")]
+    #[error(
+        "unknown environment variable {variable}{hint} (every variable that begins with AUREON_ must set a key)"
+    )]
     UnknownVariable {
         /// Its name.
         variable: String,

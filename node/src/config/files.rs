@@ -43,7 +43,11 @@ fn write_temporary(path: &Path, content: &[u8], mode: u32) -> io::Result<PathBuf
     let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
     // Left behind by a crash of a process with the same id.
     discard(&temporary);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(&temporary)?;
     let written = file.write_all(content).and_then(|()| file.sync_all());
     written.inspect_err(|_| discard(&temporary))?;
     Ok(temporary)
@@ -74,6 +78,10 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"one");
         replace(&path, b"three", PUBLIC).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"three");
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file stays");
+        assert_eq!(
+            fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            1,
+            "no temporary file stays"
+        );
     }
 }

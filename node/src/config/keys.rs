@@ -52,45 +52,146 @@ macro_rules! key {
 /// A variable is `AUREON_`, the section and the name. The three engine parameters already name their
 /// engine, so their section may be left out.
 pub const KEYS: &[Key] = &[
-    key!("consensus", "engine", Text, ["AUREON_CONSENSUS_ENGINE"],
-        "Serves `init` and `genesis new` only (a running node takes its engine from its genesis): \"poa\"; \"pow\" and \"pos\" are known names."),
-    key!("consensus", "pow_difficulty", Number, ["AUREON_POW_DIFFICULTY", "AUREON_CONSENSUS_POW_DIFFICULTY"],
-        "Leading zero bytes of the first proof-of-work target, 0 to 31."),
-    key!("consensus", "pos_min_stake", Number, ["AUREON_POS_MIN_STAKE", "AUREON_CONSENSUS_POS_MIN_STAKE"],
-        "Least stake of a validator, in base units."),
-    key!("consensus", "poa_authorities", List, ["AUREON_POA_AUTHORITIES", "AUREON_CONSENSUS_POA_AUTHORITIES"],
-        "Public keys (0x and 64 digits) of the authorities of a new genesis."),
-    key!("network", "host", Text, ["AUREON_NETWORK_HOST"],
-        "Address on which peers are heard. mDNS needs a real interface: 0.0.0.0 is all of them."),
-    key!("network", "p2p_port", Number, ["AUREON_NETWORK_P2P_PORT"],
-        "TCP and UDP (QUIC) port for peers; 0: the system chooses."),
-    key!("network", "bootstrap_peers", List, ["AUREON_NETWORK_BOOTSTRAP_PEERS"],
-        "Multiaddrs of peers to join by, each ending in /p2p/<peer id>."),
-    key!("network", "mdns", Flag, ["AUREON_NETWORK_MDNS"],
-        "Find peers of the same genesis on the local network by multicast DNS."),
-    key!("api", "host", Text, ["AUREON_API_HOST"],
-        "Address of the REST API. It has no authentication: 127.0.0.1 keeps it on this machine."),
-    key!("api", "port", Number, ["AUREON_API_PORT"], "TCP port of the REST API; 0: the system chooses."),
-    key!("database", "path", Text, ["AUREON_DATABASE_PATH"],
-        "Directory of the database, relative to the directory of this file."),
-    key!("database", "cache_size_mb", Number, ["AUREON_DATABASE_CACHE_SIZE_MB"],
-        "Memory for the database's cache in MiB, 16 to 1048576."),
-    key!("state", "initial_balances", Map, ["AUREON_STATE_INITIAL_BALANCES"],
-        "Balances of a new genesis in base units; serves `init` and `genesis new` only."),
-    key!("mempool", "max_transactions", Number, ["AUREON_MEMPOOL_MAX_TRANSACTIONS"],
-        "Most transactions waiting for a block, 1000 to 10000000."),
-    key!("mempool", "max_size_mb", Number, ["AUREON_MEMPOOL_MAX_SIZE_MB"],
-        "Most bytes of waiting transactions in MiB, 1 to 65536."),
-    key!("log", "filter", Text, ["AUREON_LOG_FILTER"],
-        "What is logged to stderr: a level (error, warn, info, debug, trace) or `target=level` entries divided by commas."),
-    key!("node", "genesis", Text, ["AUREON_NODE_GENESIS"],
-        "The genesis document, relative to the directory of this file."),
-    key!("node", "genesis_id", Text, ["AUREON_NODE_GENESIS_ID"],
-        "If not empty: the only genesis id with which this node starts."),
-    key!("node", "node_key", Text, ["AUREON_NODE_NODE_KEY"],
-        "The key that makes the peer id; created at the first start."),
-    key!("node", "validator_key", Text, ["AUREON_NODE_VALIDATOR_KEY"],
-        "The key that signs blocks and votes; without the file the node only follows."),
+    key!(
+        "consensus",
+        "engine",
+        Text,
+        ["AUREON_CONSENSUS_ENGINE"],
+        "Serves `init` and `genesis new` only (a running node takes its engine from its genesis): \"poa\"; \"pow\" and \"pos\" are known names."
+    ),
+    key!(
+        "consensus",
+        "pow_difficulty",
+        Number,
+        ["AUREON_POW_DIFFICULTY", "AUREON_CONSENSUS_POW_DIFFICULTY"],
+        "Leading zero bytes of the first proof-of-work target, 0 to 31."
+    ),
+    key!(
+        "consensus",
+        "pos_min_stake",
+        Number,
+        ["AUREON_POS_MIN_STAKE", "AUREON_CONSENSUS_POS_MIN_STAKE"],
+        "Least stake of a validator, in base units."
+    ),
+    key!(
+        "consensus",
+        "poa_authorities",
+        List,
+        ["AUREON_POA_AUTHORITIES", "AUREON_CONSENSUS_POA_AUTHORITIES"],
+        "Public keys (0x and 64 digits) of the authorities of a new genesis."
+    ),
+    key!(
+        "network",
+        "host",
+        Text,
+        ["AUREON_NETWORK_HOST"],
+        "Address on which peers are heard. mDNS needs a real interface: 0.0.0.0 is all of them."
+    ),
+    key!(
+        "network",
+        "p2p_port",
+        Number,
+        ["AUREON_NETWORK_P2P_PORT"],
+        "TCP and UDP (QUIC) port for peers; 0: the system chooses."
+    ),
+    key!(
+        "network",
+        "bootstrap_peers",
+        List,
+        ["AUREON_NETWORK_BOOTSTRAP_PEERS"],
+        "Multiaddrs of peers to join by, each ending in /p2p/<peer id>."
+    ),
+    key!(
+        "network",
+        "mdns",
+        Flag,
+        ["AUREON_NETWORK_MDNS"],
+        "Find peers of the same genesis on the local network by multicast DNS."
+    ),
+    key!(
+        "api",
+        "host",
+        Text,
+        ["AUREON_API_HOST"],
+        "Address of the REST API. It has no authentication: 127.0.0.1 keeps it on this machine."
+    ),
+    key!(
+        "api",
+        "port",
+        Number,
+        ["AUREON_API_PORT"],
+        "TCP port of the REST API; 0: the system chooses."
+    ),
+    key!(
+        "database",
+        "path",
+        Text,
+        ["AUREON_DATABASE_PATH"],
+        "Directory of the database, relative to the directory of this file."
+    ),
+    key!(
+        "database",
+        "cache_size_mb",
+        Number,
+        ["AUREON_DATABASE_CACHE_SIZE_MB"],
+        "Memory for the database's cache in MiB, 16 to 1048576."
+    ),
+    key!(
+        "state",
+        "initial_balances",
+        Map,
+        ["AUREON_STATE_INITIAL_BALANCES"],
+        "Balances of a new genesis in base units; serves `init` and `genesis new` only."
+    ),
+    key!(
+        "mempool",
+        "max_transactions",
+        Number,
+        ["AUREON_MEMPOOL_MAX_TRANSACTIONS"],
+        "Most transactions waiting for a block, 1000 to 10000000."
+    ),
+    key!(
+        "mempool",
+        "max_size_mb",
+        Number,
+        ["AUREON_MEMPOOL_MAX_SIZE_MB"],
+        "Most bytes of waiting transactions in MiB, 1 to 65536."
+    ),
+    key!(
+        "log",
+        "filter",
+        Text,
+        ["AUREON_LOG_FILTER"],
+        "What is logged to stderr: a level (error, warn, info, debug, trace) or `target=level` entries divided by commas."
+    ),
+    key!(
+        "node",
+        "genesis",
+        Text,
+        ["AUREON_NODE_GENESIS"],
+        "The genesis document, relative to the directory of this file."
+    ),
+    key!(
+        "node",
+        "genesis_id",
+        Text,
+        ["AUREON_NODE_GENESIS_ID"],
+        "If not empty: the only genesis id with which this node starts."
+    ),
+    key!(
+        "node",
+        "node_key",
+        Text,
+        ["AUREON_NODE_NODE_KEY"],
+        "The key that makes the peer id; created at the first start."
+    ),
+    key!(
+        "node",
+        "validator_key",
+        Text,
+        ["AUREON_NODE_VALIDATOR_KEY"],
+        "The key that signs blocks and votes; without the file the node only follows."
+    ),
 ];
 
 /// The sections in the order of the table.
@@ -102,14 +203,12 @@ pub fn sections() -> Vec<&'static str> {
 
 /// The key of a section by its name.
 pub fn find(section: &str, name: &str) -> Option<&'static Key> {
-    KEYS.iter()
-        .find(|key| key.section == section && key.name == name)
+    KEYS.iter().find(|key| key.section == section && key.name == name)
 }
 
 /// The key that a variable sets.
 pub fn by_variable(variable: &str) -> Option<&'static Key> {
-    KEYS.iter()
-        .find(|key| key.variables.contains(&variable))
+    KEYS.iter().find(|key| key.variables.contains(&variable))
 }
 
 #[cfg(test)]

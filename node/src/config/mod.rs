@@ -71,7 +71,12 @@ pub struct Overrides(Vec<(&'static str, &'static str, Value)>);
 impl Overrides {
     /// Sets a key if there is a value. The key must be one of [`keys::KEYS`]; a test keeps it so.
     #[must_use]
-    pub fn with(mut self, section: &'static str, name: &'static str, value: Option<impl Into<Value>>) -> Self {
+    pub fn with(
+        mut self,
+        section: &'static str,
+        name: &'static str,
+        value: Option<impl Into<Value>>,
+    ) -> Self {
         self.0.extend(value.map(|value| (section, name, value.into())));
         self
     }
@@ -109,13 +114,19 @@ pub fn document(
 /// The `AUREON_*` variables of this process. A value that is not Unicode is read with replacement
 /// characters and fails where it is used.
 pub fn process_variables() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+    std::env::vars_os().map(|(name, value)| {
+        (
+            name.to_string_lossy().into_owned(),
+            value.to_string_lossy().into_owned(),
+        )
+    })
 }
 
 fn checked_file(path: &Path) -> Result<figment::providers::Data<Toml>, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
     let malformed = |error: figment::Error| ConfigError::Malformed(format!("{}: {error}", path.display()));
     for entries in Toml::string(&text).data().map_err(malformed)?.values() {
         check_names(path, entries)?;

@@ -78,10 +78,13 @@ impl Network {
             IpAddr::V4(host) => ("ip4", host.to_string(), self.p2p_port),
             IpAddr::V6(host) => ("ip6", host.to_string(), self.p2p_port),
         };
-        [format!("/{kind}/{host}/tcp/{port}"), format!("/{kind}/{host}/udp/{port}/quic-v1")]
-            .iter()
-            .filter_map(|address| address.parse().ok())
-            .collect()
+        [
+            format!("/{kind}/{host}/tcp/{port}"),
+            format!("/{kind}/{host}/udp/{port}/quic-v1"),
+        ]
+        .iter()
+        .filter_map(|address| address.parse().ok())
+        .collect()
     }
 }
 
@@ -107,10 +110,18 @@ impl Config {
             network: network(document)?,
             api: (ip("api.host", &document.api.host)?, document.api.port),
             database: file("database.path", base, &document.database.path)?,
-            cache_bytes: mebibytes("database.cache_size_mb", document.database.cache_size_mb, 16..=1 << 20)?,
+            cache_bytes: mebibytes(
+                "database.cache_size_mb",
+                document.database.cache_size_mb,
+                16..=1 << 20,
+            )?,
             initial_balances: balances(document)?,
             mempool: (
-                count("mempool.max_transactions", document.mempool.max_transactions, 1_000..=10_000_000)?,
+                count(
+                    "mempool.max_transactions",
+                    document.mempool.max_transactions,
+                    1_000..=10_000_000,
+                )?,
                 mebibytes("mempool.max_size_mb", document.mempool.max_size_mb, 1..=1 << 16)?,
             ),
             log: log_filter(&document.log.filter)?,
@@ -129,10 +140,16 @@ impl Config {
 }
 
 fn value<T>(key: &'static str, reason: impl Into<String>) -> Result<T, ConfigError> {
-    Err(ConfigError::Value { key, reason: reason.into() })
+    Err(ConfigError::Value {
+        key,
+        reason: reason.into(),
+    })
 }
 
-fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(key: &'static str, text: &str) -> Result<T, ConfigError> {
+fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
+    key: &'static str,
+    text: &str,
+) -> Result<T, ConfigError> {
     text.parse()
         .or_else(|error: T::Err| value(key, error.to_string()))
 }
@@ -141,7 +158,10 @@ fn within(key: &'static str, given: u64, bounds: RangeInclusive<u64>) -> Result<
     if bounds.contains(&given) {
         Ok(given)
     } else {
-        value(key, format!("{given} is not within {} to {}", bounds.start(), bounds.end()))
+        value(
+            key,
+            format!("{given} is not within {} to {}", bounds.start(), bounds.end()),
+        )
     }
 }
 
@@ -159,7 +179,12 @@ fn ip(key: &'static str, text: &str) -> Result<IpAddr, ConfigError> {
     match text {
         "localhost" => Ok(IpAddr::from([127, 0, 0, 1])),
         _ => text.parse().or_else(|_| {
-            value(key, format!("\"{text}\" is not an IP address; 0.0.0.0 is every interface, 127.0.0.1 this machine only"))
+            value(
+                key,
+                format!(
+                    "\"{text}\" is not an IP address; 0.0.0.0 is every interface, 127.0.0.1 this machine only"
+                ),
+            )
         }),
     }
 }
@@ -182,18 +207,21 @@ fn consensus(document: &Document) -> Result<Consensus, ConfigError> {
     let given = &document.consensus;
     if !ENGINES.contains(&given.engine.as_str()) {
         let hint = super::suggest::hint(&given.engine, ENGINES);
-        let reason = format!("\"{}\" is not one of \"pow\", \"pos\", \"poa\"{hint}", given.engine);
+        let reason = format!(
+            "\"{}\" is not one of \"pow\", \"pos\", \"poa\"{hint}",
+            given.engine
+        );
         return value("consensus.engine", reason);
     }
     let key = "consensus.poa_authorities";
     if given.poa_authorities.len() > MAX_VALIDATORS {
-        let reason = format!("{} entries, at most {MAX_VALIDATORS} are allowed", given.poa_authorities.len());
+        let reason = format!(
+            "{} entries, at most {MAX_VALIDATORS} are allowed",
+            given.poa_authorities.len()
+        );
         return value(key, reason);
     }
-    let authorities = given
-        .poa_authorities
-        .iter()
-        .map(|text| parsed(key, text));
+    let authorities = given.poa_authorities.iter().map(|text| parsed(key, text));
     Ok(Consensus {
         engine: given.engine.clone(),
         pow_difficulty: within("consensus.pow_difficulty", given.pow_difficulty, 0..=31)?,
@@ -206,7 +234,10 @@ fn network(document: &Document) -> Result<Network, ConfigError> {
     let given = &document.network;
     let key = "network.bootstrap_peers";
     if given.bootstrap_peers.len() > MAX_BOOTSTRAP_PEERS {
-        let reason = format!("{} entries, at most {MAX_BOOTSTRAP_PEERS} are allowed", given.bootstrap_peers.len());
+        let reason = format!(
+            "{} entries, at most {MAX_BOOTSTRAP_PEERS} are allowed",
+            given.bootstrap_peers.len()
+        );
         return value(key, reason);
     }
     let peers = given

@@ -101,7 +101,10 @@ fn every_key_is_set_by_its_variables() {
             let source = Source::Directory("/nonexistent".into());
             let document = document(&source, set, &Overrides::default()).unwrap();
             let document = serde_json::to_value(document).unwrap();
-            assert_ne!(document[key.section][key.name], plain[key.section][key.name], "{variable}");
+            assert_ne!(
+                document[key.section][key.name], plain[key.section][key.name],
+                "{variable}"
+            );
         }
     }
 }
@@ -111,7 +114,13 @@ fn the_table_is_the_document() {
     let document = serde_json::to_value(Document::default()).unwrap();
     let mut paths: Vec<String> = Vec::new();
     for (section, entries) in document.as_object().unwrap() {
-        paths.extend(entries.as_object().unwrap().keys().map(|name| format!("{section}.{name}")));
+        paths.extend(
+            entries
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(|name| format!("{section}.{name}")),
+        );
     }
     let mut table: Vec<String> = keys::KEYS.iter().map(keys::Key::path).collect();
     paths.sort();
@@ -122,18 +131,36 @@ fn the_table_is_the_document() {
 #[test]
 fn names_that_do_not_exist_are_refused_with_the_nearest() {
     for (text, expected) in [
-        ("[network]\np2p_prt = 1", "unknown key \"p2p_prt\" in [network]; did you mean \"p2p_port\"?"),
-        ("[netwrok]\nhost = \"::\"", "unknown section [netwrok]; did you mean \"network\"?"),
-        ("p2p_port = 1", "unknown section [p2p_port]; \"p2p_port\" is a key of [network]"),
-        ("[api]\np2p_port = 1", "unknown key \"p2p_port\" in [api]; it is a key of [network]"),
+        (
+            "[network]\np2p_prt = 1",
+            "unknown key \"p2p_prt\" in [network]; did you mean \"p2p_port\"?",
+        ),
+        (
+            "[netwrok]\nhost = \"::\"",
+            "unknown section [netwrok]; did you mean \"network\"?",
+        ),
+        (
+            "p2p_port = 1",
+            "unknown section [p2p_port]; \"p2p_port\" is a key of [network]",
+        ),
+        (
+            "[api]\np2p_port = 1",
+            "unknown key \"p2p_port\" in [api]; it is a key of [network]",
+        ),
         ("network = 3", "unknown section [network]"),
-        ("[api]\nzzzzzzzzzzzzz = 1", "unknown key \"zzzzzzzzzzzzz\" in [api]"),
+        (
+            "[api]\nzzzzzzzzzzzzz = 1",
+            "unknown key \"zzzzzzzzzzzzz\" in [api]",
+        ),
     ] {
         let given = refusal(text, &[]);
         assert!(given.contains(expected), "{text}: {given}");
     }
     let given = refusal("", &[("AUREON_NETWORK_PORT", "1")]);
-    assert!(given.contains("did you mean \"AUREON_NETWORK_P2P_PORT\"?"), "{given}");
+    assert!(
+        given.contains("did you mean \"AUREON_NETWORK_P2P_PORT\"?"),
+        "{given}"
+    );
     assert!(load_with("", &[("AUREON", "1"), ("PATH", "x")], &Overrides::default()).is_ok());
 }
 
@@ -147,10 +174,22 @@ fn values_are_checked_by_type_and_bound() {
         ("[consensus]\npow_difficulty = 32", "32 is not within 0 to 31"),
         ("[database]\ncache_size_mb = 1", "1 is not within 16 to 1048576"),
         ("[database]\npath = \"\"", "database.path: the path is empty"),
-        ("[mempool]\nmax_transactions = 1", "1 is not within 1000 to 10000000"),
-        ("[network]\nbootstrap_peers = [\"/ip4/1.2.3.4/tcp/1\"]", "does not end in /p2p/<peer id>"),
-        ("[network]\nbootstrap_peers = [\"1.2.3.4:1\"]", "is not a multiaddr"),
-        ("[state]\ninitial_balances = { \"0x52908400098527886e0F7030069857D2E4169EE7\" = 1 }", "wrong checksum"),
+        (
+            "[mempool]\nmax_transactions = 1",
+            "1 is not within 1000 to 10000000",
+        ),
+        (
+            "[network]\nbootstrap_peers = [\"/ip4/1.2.3.4/tcp/1\"]",
+            "does not end in /p2p/<peer id>",
+        ),
+        (
+            "[network]\nbootstrap_peers = [\"1.2.3.4:1\"]",
+            "is not a multiaddr",
+        ),
+        (
+            "[state]\ninitial_balances = { \"0x52908400098527886e0F7030069857D2E4169EE7\" = 1 }",
+            "wrong checksum",
+        ),
         ("[log]\nfilter = \"a=b=c\"", "is not a log filter"),
         ("[node]\ngenesis_id = \"0x12\"", "is not a genesis id"),
         ("[network\n", "config.toml"),
@@ -174,7 +213,10 @@ fn variables_are_checked_too() {
         let given = refusal("", &[(variable, text)]);
         assert!(given.contains(expected), "{variable}: {given}");
     }
-    let both = [("AUREON_POW_DIFFICULTY", "1"), ("AUREON_CONSENSUS_POW_DIFFICULTY", "2")];
+    let both = [
+        ("AUREON_POW_DIFFICULTY", "1"),
+        ("AUREON_CONSENSUS_POW_DIFFICULTY", "2"),
+    ];
     assert!(refusal("", &both).contains("the same key"));
 }
 
@@ -183,7 +225,10 @@ fn the_template_reads_back_as_it_was() {
     let mut document = Document::default();
     document.consensus.poa_authorities = vec![AUTHORITY.to_owned()];
     document.network.bootstrap_peers = vec![PEER.to_owned()];
-    document.state.initial_balances.insert("0x52908400098527886E0F7030069857D2E4169EE7".to_owned(), 7);
+    document
+        .state
+        .initial_balances
+        .insert("0x52908400098527886E0F7030069857D2E4169EE7".to_owned(), 7);
     let text = template(&document).unwrap();
     let config = load_with(&text, &[], &Overrides::default()).unwrap();
     assert_eq!(config.initial_balances.len(), 1);

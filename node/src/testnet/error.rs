@@ -40,7 +40,9 @@ pub enum TestnetError {
         dir: PathBuf,
     },
     /// A port is taken.
-    #[error("port {port} ({what} of {name}) is in use by another program: give --base-port 0 to let the system choose, or --base-port with the first of a free range")]
+    #[error(
+        "port {port} ({what} of {name}) is in use by another program: give --base-port 0 to let the system choose, or --base-port with the first of a free range"
+    )]
     PortInUse {
         /// The port.
         port: u16,
@@ -110,7 +112,7 @@ pub enum TestnetError {
 
 impl TestnetError {
     /// For `map_err`.
-    pub(super) fn io(action: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+    pub fn io(action: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let action = action.into();
         move |source| Self::Io { action, source }
     }

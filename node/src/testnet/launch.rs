@@ -50,13 +50,26 @@ pub struct Running {
 pub fn launch(network: Network, launch: &Launch, stop: &StopFlag) -> Result<Running, TestnetError> {
     refuse_running(&network)?;
     check_ports(&network)?;
-    let bootstrapped = if launch.mdns { multicast::obstacle() } else { Some("--no-mdns was given".to_owned()) };
-    let mut starting = Starting { network: &network, launch, stop, nodes: Vec::new() };
+    let bootstrapped = if launch.mdns {
+        multicast::obstacle()
+    } else {
+        Some("--no-mdns was given".to_owned())
+    };
+    let mut starting = Starting {
+        network: &network,
+        launch,
+        stop,
+        nodes: Vec::new(),
+    };
     let started = starting.all(bootstrapped.is_some());
     let nodes = starting.nodes;
     match started {
         Ok(()) => {
-            let running = Running { network, nodes, bootstrapped };
+            let running = Running {
+                network,
+                nodes,
+                bootstrapped,
+            };
             settle(&running)?;
             Ok(running)
         }
@@ -82,7 +95,12 @@ impl Starting<'_> {
         // With addresses, the first node must be up before the others can be told where it is.
         let first = if bootstrap { 1 } else { count };
         self.some(0..first, &known)?;
-        known.extend(self.nodes.iter().take(usize::from(bootstrap)).filter_map(|node| local_address(&node.runtime)));
+        known.extend(
+            self.nodes
+                .iter()
+                .take(usize::from(bootstrap))
+                .filter_map(|node| local_address(&node.runtime)),
+        );
         self.some(first..count, &known)?;
         self.wait_until_well()
     }
@@ -96,7 +114,11 @@ impl Starting<'_> {
         }
         for (index, mut child) in children {
             let runtime = self.wait_for_runtime(index, &mut child)?;
-            self.nodes.push(RunningNode { index, child, runtime });
+            self.nodes.push(RunningNode {
+                index,
+                child,
+                runtime,
+            });
         }
         Ok(())
     }
@@ -110,7 +132,12 @@ impl Starting<'_> {
             }
             self.pause(index, child)?;
             if Instant::now() > deadline {
-                return Err(late(self.network, index, START_PATIENCE, "it does not listen yet".to_owned()));
+                return Err(late(
+                    self.network,
+                    index,
+                    START_PATIENCE,
+                    "it does not listen yet".to_owned(),
+                ));
             }
         }
     }
@@ -167,11 +194,14 @@ fn late(network: &Network, index: usize, patience: Duration, reason: String) -> 
 }
 
 fn refuse_running(network: &Network) -> Result<(), TestnetError> {
-    let running = (0..network.nodes).find_map(|index| Some((index, process::running(&network.node_dir(index))?)));
+    let running =
+        (0..network.nodes).find_map(|index| Some((index, process::running(&network.node_dir(index))?)));
     match running {
-        Some((index, pid)) => {
-            Err(TestnetError::AlreadyRunning { name: Network::name(index), pid, dir: network.dir.clone() })
-        }
+        Some((index, pid)) => Err(TestnetError::AlreadyRunning {
+            name: Network::name(index),
+            pid,
+            dir: network.dir.clone(),
+        }),
         None => Ok(()),
     }
 }
@@ -184,11 +214,17 @@ fn check_ports(network: &Network) -> Result<(), TestnetError> {
             ("peers", &document.network.host, document.network.p2p_port),
             ("API", &document.api.host, document.api.port),
         ] {
-            let Ok(host) = host.parse::<IpAddr>() else { continue };
+            let Ok(host) = host.parse::<IpAddr>() else {
+                continue;
+            };
             let taken = TcpListener::bind(SocketAddr::new(host, port))
                 .is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse);
             if port != 0 && taken {
-                return Err(TestnetError::PortInUse { port, what, name: Network::name(index) });
+                return Err(TestnetError::PortInUse {
+                    port,
+                    what,
+                    name: Network::name(index),
+                });
             }
         }
     }
@@ -222,18 +258,27 @@ fn api_port(runtime: &Runtime) -> Option<u16> {
 
 /// The port of the first TCP address.
 fn tcp_port(runtime: &Runtime) -> Option<u16> {
-    runtime.multiaddrs.iter().find_map(|address| address.split_once("/tcp/")?.1.split('/').next()?.parse().ok())
+    runtime
+        .multiaddrs
+        .iter()
+        .find_map(|address| address.split_once("/tcp/")?.1.split('/').next()?.parse().ok())
 }
 
 /// Where nodes of this machine reach the node: by loopback, which is always there.
 fn local_address(runtime: &Runtime) -> Option<String> {
-    Some(format!("/ip4/127.0.0.1/tcp/{}/p2p/{}", tcp_port(runtime)?, runtime.peer_id))
+    Some(format!(
+        "/ip4/127.0.0.1/tcp/{}/p2p/{}",
+        tcp_port(runtime)?,
+        runtime.peer_id
+    ))
 }
 
 impl Running {
     /// The directories of all nodes.
     pub fn dirs(&self) -> Vec<std::path::PathBuf> {
-        (0..self.network.nodes).map(|index| self.network.node_dir(index)).collect()
+        (0..self.network.nodes)
+            .map(|index| self.network.node_dir(index))
+            .collect()
     }
 
     /// Stops all nodes; returns the directories of those that had to be killed.
@@ -268,7 +313,10 @@ mod tests {
             ],
             genesis_id: GenesisId::ZERO,
         };
-        assert_eq!(local_address(&runtime).as_deref(), Some("/ip4/127.0.0.1/tcp/6001/p2p/12D3"));
+        assert_eq!(
+            local_address(&runtime).as_deref(),
+            Some("/ip4/127.0.0.1/tcp/6001/p2p/12D3")
+        );
         assert_eq!(api_port(&runtime), Some(8_081));
     }
 }

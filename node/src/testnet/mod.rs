@@ -30,5 +30,6 @@ pub use error::TestnetError;
 pub use launch::{Launch, Running, launch};
 pub use network::{Layout, MAX_NODES, Network, fresh_directory, latest_directory};
 pub use process::stop_all;
+pub(crate) use process::{log_tail, spawn};
 pub use report::{AccountReport, NodeReport, Report, report};
 pub use supervise::{StopFlag, supervise};

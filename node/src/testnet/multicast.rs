@@ -25,8 +25,12 @@ pub fn obstacle() -> Option<String> {
         }
         Ok(address) => match heard(address) {
             Ok(true) => None,
-            Ok(false) => Some(format!("multicast sent on the interface of {address} does not come back")),
-            Err(error) => Some(format!("multicast is not possible on the interface of {address}: {error}")),
+            Ok(false) => Some(format!(
+                "multicast sent on the interface of {address} does not come back"
+            )),
+            Err(error) => Some(format!(
+                "multicast is not possible on the interface of {address}: {error}"
+            )),
         },
     }
 }
@@ -50,7 +54,9 @@ fn heard(interface: Ipv4Addr) -> io::Result<bool> {
     let sender = UdpSocket::bind((interface, 0))?;
     sender.set_multicast_loop_v4(true)?;
     sender.set_multicast_ttl_v4(1)?;
-    let SocketAddr::V4(target) = receiver.local_addr()? else { return Ok(false) };
+    let SocketAddr::V4(target) = receiver.local_addr()? else {
+        return Ok(false);
+    };
     let token = std::process::id().to_be_bytes();
     sender.send_to(&token, (GROUP, target.port()))?;
     let deadline = Instant::now() + PATIENCE;
@@ -59,7 +65,9 @@ fn heard(interface: Ipv4Addr) -> io::Result<bool> {
         match receiver.recv_from(&mut buffer) {
             Ok((length, _)) if buffer[..length] == token => return Ok(true),
             Ok(_) => {}
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => break,
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                break;
+            }
             Err(error) => return Err(error),
         }
     }

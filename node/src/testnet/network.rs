@@ -102,7 +102,11 @@ impl Network {
             .map_err(|error| TestnetError::io(format!("read {}", path.display()))(error.into()))?;
         let dir = absolute(dir)?;
         let genesis = directory::read_genesis(&dir.join("genesis.json"))?;
-        Ok(Some(Self { dir, genesis, nodes: record.nodes }))
+        Ok(Some(Self {
+            dir,
+            genesis,
+            nodes: record.nodes,
+        }))
     }
 
     /// Makes a network in `dir`, which must be empty or absent.
@@ -113,7 +117,11 @@ impl Network {
         if entries.next().is_some() {
             return Err(TestnetError::NotEmpty { dir });
         }
-        let mut network = Self { dir, genesis: genesis(layout, Vec::new())?, nodes: layout.nodes };
+        let mut network = Self {
+            dir,
+            genesis: genesis(layout, Vec::new())?,
+            nodes: layout.nodes,
+        };
         let mut authorities = Vec::with_capacity(layout.nodes);
         for index in 0..layout.nodes {
             authorities.push(network.create_node(index, layout)?);
@@ -192,7 +200,8 @@ fn record_path(dir: &Path) -> PathBuf {
 }
 
 fn absolute(dir: &Path) -> Result<PathBuf, TestnetError> {
-    dir.canonicalize().map_err(TestnetError::io(format!("find {}", dir.display())))
+    dir.canonicalize()
+        .map_err(TestnetError::io(format!("find {}", dir.display())))
 }
 
 fn genesis(layout: &Layout, authorities: Vec<PublicKey>) -> Result<Genesis, TestnetError> {
@@ -206,7 +215,9 @@ fn genesis(layout: &Layout, authorities: Vec<PublicKey>) -> Result<Genesis, Test
         gas_limit: DEFAULT_GAS_LIMIT,
         min_gas_price: DEFAULT_MIN_GAS_PRICE,
         timeouts: BftTimeouts::default(),
-        balances: accounts::keys().map(|key| (key.address(), accounts::BALANCE)).collect::<BTreeMap<_, _>>(),
+        balances: accounts::keys()
+            .map(|key| (key.address(), accounts::BALANCE))
+            .collect::<BTreeMap<_, _>>(),
     })
 }
 
@@ -235,7 +246,14 @@ fn numbers(parent: &Path) -> impl Iterator<Item = u64> {
         .into_iter()
         .flatten()
         .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.strip_prefix(DIRECTORY_PREFIX)?.parse().ok())
+        .filter_map(|entry| {
+            entry
+                .file_name()
+                .to_str()?
+                .strip_prefix(DIRECTORY_PREFIX)?
+                .parse()
+                .ok()
+        })
 }
 
 #[cfg(test)]
@@ -243,7 +261,11 @@ mod tests {
     use super::*;
 
     fn layout(nodes: usize, base_port: Option<u16>) -> Layout {
-        Layout { nodes, block_time: Duration::from_secs(1), base_port }
+        Layout {
+            nodes,
+            block_time: Duration::from_secs(1),
+            base_port,
+        }
     }
 
     #[test]
@@ -252,7 +274,10 @@ mod tests {
         assert_eq!(layout(4, None).ports(3).unwrap(), (6_003, 8_083));
         assert_eq!(layout(4, Some(7_000)).ports(3).unwrap(), (7_003, 7_103));
         assert_eq!(layout(4, Some(0)).ports(3).unwrap(), (0, 0));
-        assert!(matches!(layout(4, Some(65_500)).ports(3), Err(TestnetError::PortRange { .. })));
+        assert!(matches!(
+            layout(4, Some(65_500)).ports(3),
+            Err(TestnetError::PortRange { .. })
+        ));
         assert!(MAX_NODES <= usize::from(API_OFFSET));
     }
 
@@ -266,18 +291,25 @@ mod tests {
         assert_eq!((opened.genesis.id(), opened.nodes), (made.genesis.id(), 2));
         for index in 0..2 {
             let config = Config::resolve(&opened.document(index).unwrap(), &opened.node_dir(index)).unwrap();
-            let key = directory::read_key(&config.files.validator_key).unwrap().public_key();
+            let key = directory::read_key(&config.files.validator_key)
+                .unwrap()
+                .public_key();
             let EngineKind::Poa { authorities } = &opened.genesis.engine;
             assert!(authorities.contains(&key));
         }
-        assert!(matches!(Network::create(&dir, &layout(2, None)), Err(TestnetError::NotEmpty { .. })));
+        assert!(matches!(
+            Network::create(&dir, &layout(2, None)),
+            Err(TestnetError::NotEmpty { .. })
+        ));
     }
 
     #[test]
     fn configurations_are_completed_in_place() {
         let parent = tempfile::tempdir().unwrap();
         let network = Network::create(&parent.path().join("net"), &layout(1, Some(0))).unwrap();
-        network.configure(0, |document| document.api.port = 1_234).unwrap();
+        network
+            .configure(0, |document| document.api.port = 1_234)
+            .unwrap();
         assert_eq!(network.document(0).unwrap().api.port, 1_234);
     }
 

@@ -33,7 +33,11 @@ pub fn log_path(dir: &Path) -> PathBuf {
 pub fn spawn(dir: &Path, bootstrap: &[String], mdns: bool) -> Result<Child, TestnetError> {
     let failed = |what: &str| TestnetError::io(format!("{what} for {}", dir.display()));
     let program = std::env::current_exe().map_err(failed("find this program"))?;
-    let log = OpenOptions::new().create(true).append(true).open(log_path(dir)).map_err(failed("open the log"))?;
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(log_path(dir))
+        .map_err(failed("open the log"))?;
     let errors = log.try_clone().map_err(failed("open the log"))?;
     let mut command = Command::new(program);
     command.arg("run").arg("--dir").arg(dir);
@@ -50,7 +54,11 @@ pub fn spawn(dir: &Path, bootstrap: &[String], mdns: bool) -> Result<Child, Test
     }
     // What an earlier process told holds no more.
     Runtime::remove(dir);
-    command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
+    command
+        .stdin(Stdio::null())
+        .stdout(log)
+        .stderr(errors)
+        .process_group(0);
     let child = command.spawn().map_err(failed("start a node"))?;
     let pid = format!("{}\n", child.id());
     files::replace(&pid_path(dir), pid.as_bytes(), files::PUBLIC).map_err(failed("write the process id"))?;
@@ -64,7 +72,9 @@ fn pid_path(dir: &Path) -> PathBuf {
 /// The process that runs the node in `dir`, started by the launcher or by hand. A process id that now
 /// belongs to another program is not taken for it.
 pub fn running(dir: &Path) -> Option<u32> {
-    let started = fs::read_to_string(pid_path(dir)).ok().and_then(|text| text.trim().parse().ok());
+    let started = fs::read_to_string(pid_path(dir))
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
     let told = Runtime::read(dir).map(|runtime| runtime.pid);
     [told, started].into_iter().flatten().find(|pid| runs(*pid, dir))
 }
@@ -72,16 +82,23 @@ pub fn running(dir: &Path) -> Option<u32> {
 /// Whether process `pid` is a node with this directory, by its command line. A process that has ended
 /// and was not waited for has an empty one.
 fn runs(pid: u32, dir: &Path) -> bool {
-    let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else { return false };
-    let arguments: Vec<String> =
-        line.split(|byte| *byte == 0).map(|part| String::from_utf8_lossy(part).into_owned()).collect();
+    let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else {
+        return false;
+    };
+    let arguments: Vec<String> = line
+        .split(|byte| *byte == 0)
+        .map(|part| String::from_utf8_lossy(part).into_owned())
+        .collect();
     let base = fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
     let same = |text: &str| {
         let given = base.join(text);
         given.canonicalize().ok() == dir.canonicalize().ok() || given == dir
     };
     let directory = |pair: &[String]| pair[0] == "--dir" && same(&pair[1]);
-    arguments.windows(2).any(directory) || arguments.iter().any(|a| a.strip_prefix("--dir=").is_some_and(same))
+    arguments.windows(2).any(directory)
+        || arguments
+            .iter()
+            .any(|a| a.strip_prefix("--dir=").is_some_and(same))
 }
 
 fn signal(pid: u32, signal: Signal) {
@@ -97,8 +114,10 @@ fn signal(pid: u32, signal: Signal) {
 /// the nodes that ran, and of those that had to be killed. `reap` is called while waiting, for a parent
 /// to collect its children.
 pub fn stop_all(dirs: &[PathBuf], mut reap: impl FnMut()) -> (Vec<PathBuf>, Vec<PathBuf>) {
-    let mut left: Vec<(PathBuf, u32)> =
-        dirs.iter().filter_map(|dir| Some((dir.clone(), running(dir)?))).collect();
+    let mut left: Vec<(PathBuf, u32)> = dirs
+        .iter()
+        .filter_map(|dir| Some((dir.clone(), running(dir)?)))
+        .collect();
     let ran = left.iter().map(|(dir, _)| dir.clone()).collect();
     left.iter().for_each(|(_, pid)| signal(*pid, Signal::TERM));
     let deadline = Instant::now() + STOP_PATIENCE;

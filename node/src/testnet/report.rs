@@ -86,7 +86,9 @@ fn node(network: &Network, index: usize) -> NodeReport {
     let pid = process::running(&dir);
     // After a crash the file is still there, and tells nothing.
     let runtime = Runtime::read(&dir).filter(|runtime| Some(runtime.pid) == pid);
-    let status = runtime.as_ref().and_then(|runtime| Client::new(&runtime.api).status().ok());
+    let status = runtime
+        .as_ref()
+        .and_then(|runtime| Client::new(&runtime.api).status().ok());
     NodeReport {
         name: Network::name(index),
         dir: dir.display().to_string(),

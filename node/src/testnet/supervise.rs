@@ -34,18 +34,27 @@ impl StopFlag {
     /// Listens for the signals on a thread of its own, until the process ends.
     pub fn on_signals() -> Result<Self, TestnetError> {
         let failed = || TestnetError::io("listen for signals");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed())?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(failed())?;
         let mut signals = Vec::new();
         {
             let _context = runtime.enter();
-            for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+            for kind in [
+                SignalKind::interrupt(),
+                SignalKind::terminate(),
+                SignalKind::hangup(),
+            ] {
                 signals.push(signal(kind).map_err(failed())?);
             }
         }
         let flag = Self::default();
         let set = flag.clone();
         let listen = async move {
-            let [interrupt, terminate, hangup] = &mut signals[..] else { return };
+            let [interrupt, terminate, hangup] = &mut signals[..] else {
+                return;
+            };
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
@@ -67,18 +76,25 @@ impl StopFlag {
 }
 
 /// Watches until a stop signal comes or no node is left. Nodes that end are reported with the end of
-/// their log; the others go on.
-pub fn supervise(running: &mut Running, stop: &StopFlag) {
-    let terminal = std::io::stdout().is_terminal();
+/// their log; the others go on. `live_line`: whether stdout is for people.
+pub fn supervise(running: &mut Running, stop: &StopFlag, live_line: bool) {
+    let terminal = live_line && std::io::stdout().is_terminal();
     let interval = if terminal { LINE } else { PLAIN_LINE };
-    let clients: Vec<Client> =
-        running.nodes.iter().map(|node| Client::with_timeout(&node.runtime.api, LOOK)).collect();
-    let mut line = Line { terminal, height: 0, since: Instant::now() };
+    let clients: Vec<Client> = running
+        .nodes
+        .iter()
+        .map(|node| Client::with_timeout(&node.runtime.api, LOOK))
+        .collect();
+    let mut line = Line {
+        terminal,
+        height: 0,
+        since: Instant::now(),
+    };
     let mut next = Instant::now();
     let mut alive = vec![true; running.nodes.len()];
     while !stop.is_set() && alive.contains(&true) {
         report_ended(running, &mut alive, &line);
-        if Instant::now() >= next {
+        if live_line && Instant::now() >= next {
             next = Instant::now() + interval;
             line.show(&statuses(&clients));
         }
@@ -89,11 +105,13 @@ pub fn supervise(running: &mut Running, stop: &StopFlag) {
 
 fn report_ended(running: &mut Running, alive: &mut [bool], line: &Line) {
     for (node, alive) in running.nodes.iter_mut().zip(alive).filter(|(_, alive)| **alive) {
-        let Ok(Some(status)) = node.child.try_wait() else { continue };
+        let Ok(Some(status)) = node.child.try_wait() else {
+            continue;
+        };
         *alive = false;
         line.end();
         let dir = running.network.node_dir(node.index);
-        eprintln_quietly(&format!(
+        remark(&format!(
             "{} ended ({status}); the others go on. Start it again with `aureon-node run --dir {}`. The end of its \
              log:\n{}",
             Network::name(node.index),
@@ -106,8 +124,14 @@ fn report_ended(running: &mut Running, alive: &mut [bool], line: &Line) {
 /// All nodes at once, so that a node that hangs does not delay the line.
 fn statuses(clients: &[Client]) -> Vec<Option<StatusView>> {
     thread::scope(|scope| {
-        let asked: Vec<_> = clients.iter().map(|client| scope.spawn(|| client.status().ok())).collect();
-        asked.into_iter().map(|thread| thread.join().ok().flatten()).collect()
+        let asked: Vec<_> = clients
+            .iter()
+            .map(|client| scope.spawn(|| client.status().ok()))
+            .collect();
+        asked
+            .into_iter()
+            .map(|thread| thread.join().ok().flatten())
+            .collect()
     })
 }
 
@@ -140,11 +164,19 @@ impl Line {
         let up = statuses.iter().flatten().count();
         let peers: Vec<String> = statuses
             .iter()
-            .map(|status| status.as_ref().map_or_else(|| "-".to_owned(), |status| status.peers.to_string()))
+            .map(|status| {
+                status
+                    .as_ref()
+                    .map_or_else(|| "-".to_owned(), |status| status.peers.to_string())
+            })
             .collect();
         let quiet = self.since.elapsed();
         let waiting = if quiet > QUIET {
-            format!(" · no block for {} s: {}", quiet.as_secs(), best.consensus.waiting_for)
+            format!(
+                " · no block for {} s: {}",
+                quiet.as_secs(),
+                best.consensus.waiting_for
+            )
         } else {
             String::new()
         };
@@ -166,6 +198,6 @@ impl Line {
     }
 }
 
-fn eprintln_quietly(text: &str) {
+fn remark(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
