@@ -221,7 +221,7 @@ mod tests {
             ("from", None, "missing field `from`"),
             ("signature", None, "missing field `signature`"),
             ("colour", Some(json!(1)), "unknown field `colour`"),
-            ("amount", Some(json!(-1)), "did not match"),
+            ("amount", Some(json!(-1)), "expected a whole number"),
             ("amount", Some(json!("1e3")), "not an amount"),
             ("amount", Some(json!(u64::MAX)), "not an amount"),
             ("nonce", Some(json!(1.5)), "expected a whole number"),

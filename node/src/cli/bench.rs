@@ -110,7 +110,7 @@ impl Transfers {
         let target = match (&self.api, &self.key) {
             (Some(api), Some(key)) => Target::Running {
                 api: api.clone(),
-                payer: payer(key)?,
+                payer: Box::new(payer(key)?),
                 pid: self.pid,
             },
             _ => Target::Own {

@@ -111,13 +111,30 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// Logs go to stderr, with colours only for a person. A second start in one process (tests) keeps the
 /// first log.
 fn start_log(filter: &str) {
-    let filter = tracing_subscriber::EnvFilter::new(filter);
+    let filter = tracing_subscriber::EnvFilter::new(quieted(filter));
     let ansi = std::io::stderr().is_terminal();
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(ansi)
         .try_init();
+}
+
+/// At "info" our own lines tell what an operator needs; those of libraries are for their authors.
+fn quieted(filter: &str) -> String {
+    const LIBRARIES: [&str; 5] = [
+        "arc_malachitebft_core_consensus",
+        "libp2p_gossipsub",
+        "libp2p_kad",
+        "libp2p_mdns",
+        "libp2p_swarm",
+    ];
+    if filter != "info" {
+        return filter.to_owned();
+    }
+    LIBRARIES.iter().fold(filter.to_owned(), |filter, library| {
+        format!("{filter},{library}=error")
+    })
 }
 
 async fn live(config: &Config, arguments: &Arguments) -> Result<(), Failure> {

@@ -249,7 +249,7 @@ mod tests {
     use super::*;
 
     /// Answers one request with `answer` as it is.
-    fn answering(answer: &'static str) -> String {
+    fn answering(answer: String) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {
@@ -262,10 +262,11 @@ mod tests {
 
     #[test]
     fn a_problem_is_told_in_the_node_s_words() {
-        let client = Client::new(&answering(
-            "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncontent-length: 82\r\n\r\n\
-             {\"type\":\"urn:aureon:problem:stalled\",\"title\":\"t\",\"status\":503,\"detail\":\"no quorum\"}",
-        ));
+        let body = r#"{"type":"urn:aureon:problem:stalled","title":"t","status":503,"detail":"no quorum"}"#;
+        let client = Client::new(&answering(format!(
+            "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )));
         let error = client.health().unwrap_err();
         assert_eq!(error.to_string(), "no quorum");
         assert_eq!(error.problem().map(Problem::code), Some("stalled"));
@@ -278,7 +279,7 @@ mod tests {
             "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
             "SSH-2.0-OpenSSH\r\n\r\n",
         ] {
-            let error = Client::new(&answering(answer)).head().unwrap_err();
+            let error = Client::new(&answering(answer.to_owned())).head().unwrap_err();
             assert!(
                 matches!(error, ClientError::Unexpected { .. }),
                 "{answer}: {error}"

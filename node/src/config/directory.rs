@@ -198,10 +198,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("node.key");
         assert!(matches!(read_key(&path), Err(FileError::Missing { .. })));
-        fs::write(&path, "0xsecret").unwrap();
+        fs::write(&path, "0xdeadbeef").unwrap();
         let error = read_key(&path).unwrap_err();
         assert!(
-            matches!(error, FileError::Key { .. }) && !error.to_string().contains("secret"),
+            matches!(error, FileError::Key { .. }) && !error.to_string().contains("deadbeef"),
             "{error}"
         );
         fs::write(&path, "0".repeat(2_000)).unwrap();

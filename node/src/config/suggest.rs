@@ -1,14 +1,31 @@
 //! The name that was probably meant.
 
 /// The nearest of `names` to `given`, if it is near enough to be a slip: at most a third of the longer
-/// name's length must change.
+/// name's length must change. Letters that were left out are forgotten more easily than mistyped, so a
+/// name that only has more counts as half as far.
 pub fn nearest<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let given = given.to_lowercase();
+    let far = |name: &str| {
+        let name = name.to_lowercase();
+        let distance = distance(&given, &name);
+        if only_left_out(&given, &name) {
+            distance.div_ceil(2)
+        } else {
+            distance
+        }
+    };
     names
         .into_iter()
-        .map(|name| (distance(&given.to_lowercase(), &name.to_lowercase()), name))
+        .map(|name| (far(name), name))
         .filter(|(distance, name)| *distance <= given.len().max(name.len()).div_ceil(3))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
+}
+
+/// Whether `given` is `name` with some letters missing.
+fn only_left_out(given: &str, name: &str) -> bool {
+    let mut rest = name.chars();
+    given.chars().all(|letter| rest.any(|other| other == letter))
 }
 
 /// `; did you mean "x"?`, or nothing.
@@ -58,5 +75,9 @@ mod tests {
         assert_eq!(nearest("bootstrap_peer", names), Some("bootstrap_peers"));
         assert_eq!(nearest("HOST", names), Some("host"));
         assert_eq!(nearest("validators", names), None);
+        assert_eq!(
+            nearest("net_port", ["net_host", "net_p2p_port"]),
+            Some("net_p2p_port")
+        );
     }
 }

@@ -206,7 +206,7 @@ fn values_are_checked_by_type_and_bound() {
 fn variables_are_checked_too() {
     for (variable, text, expected) in [
         ("AUREON_NETWORK_P2P_PORT", "x", "expected a whole number"),
-        ("AUREON_NETWORK_P2P_PORT", "70000", "p2p_port"),
+        ("AUREON_NETWORK_P2P_PORT", "70000", "70000"),
         ("AUREON_NETWORK_MDNS", "yes", "expected \"true\" or \"false\""),
         ("AUREON_STATE_INITIAL_BALANCES", "0x12", "expected address=number"),
     ] {

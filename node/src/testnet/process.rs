@@ -79,10 +79,30 @@ pub fn running(dir: &Path) -> Option<u32> {
     [told, started].into_iter().flatten().find(|pid| runs(*pid, dir))
 }
 
-/// Whether process `pid` is a node with this directory, by its command line. A process that has ended
-/// and was not waited for has an empty one.
+/// The arguments of a process, each ended by a zero byte. A process that has ended and was not waited
+/// for has none; one that is between `fork` and `exec` has none yet.
+fn command_line(pid: u32) -> Option<Vec<u8>> {
+    for _ in 0..20 {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        if !line.is_empty() {
+            return Some(line);
+        }
+        // The state follows the program's name, which is in brackets and may hold anything.
+        if stat
+            .rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('Z'))
+        {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    None
+}
+
+/// Whether process `pid` is a node with this directory, by its command line.
 fn runs(pid: u32, dir: &Path) -> bool {
-    let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else {
+    let Some(line) = command_line(pid) else {
         return false;
     };
     let arguments: Vec<String> = line

@@ -1,0 +1,6 @@
+//! What joins crates that do not know each other: ports of one answered by another.
+
+pub mod consensus_log;
+mod state;
+
+pub use state::View;

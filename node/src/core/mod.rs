@@ -1,0 +1,330 @@
+//! The core: consensus, mempool, range sync and block assembly joined into one state machine.
+//!
+//! `handle(now, Input, &mut Vec<Effect>)`, without I/O: what needs the disk, a signature check, an
+//! execution, the network or time leaves as an [`Effect`] and comes back as an [`Input`]. The main loop
+//! performs effects on threads; the simulation performs the same ones in virtual time. Both run this
+//! very code.
+//!
+//! *Durable before visible.* Votes leave as [`LogJob::Append`], which is synced before its messages are
+//! sent. A block becomes the head, for peers and clients, when [`Done::Committed`] says that the block
+//! store has it.
+
+mod blocks;
+mod consensus;
+mod effect;
+mod input;
+mod job;
+mod ranges;
+mod requests;
+mod status;
+mod transactions;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use aureon_chain::{
+    assembly, import::HeightRules, import::HeightValidators, import::ParentInfo, mempool, production, sync,
+};
+use aureon_consensus::{Engine, Now, Schedule};
+use aureon_protocol::PeerId;
+use aureon_types::{BlockId, Genesis, GenesisId, SecretKey};
+use bytes::Bytes;
+
+use crate::adapters::View;
+
+pub use effect::{Effect, LogJob, Timer};
+pub use input::{ChannelToken, GossipToken, Input, ReplyToken, RequestToken, SubmitError, SubmitOutcome};
+pub use job::{
+    Body, BodyFault, Building, Built, CheckedProposal, Committed, Committing, DecodedTransactions, Done,
+    Executing, GossipFault, Imported, Importing, Job, Lane, Serving,
+};
+pub use status::{MempoolNumbers, NodeStatus};
+pub use transactions::{MAX_UNVERIFIED, decode_batch};
+
+/// How often pending transactions are announced again and old ones expire.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
+/// How often the published view of the mempool and the status may change.
+pub const PUBLISH_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The block that others are built on.
+#[derive(Clone, Debug)]
+pub struct Parent {
+    /// Height, id, time, state root.
+    pub info: ParentInfo,
+    /// Its encoded certificate; empty for the genesis.
+    pub certificate: Bytes,
+    /// The state after it.
+    pub view: View,
+}
+
+/// What a core starts from: what recovery found on the disk.
+pub struct Start {
+    /// The network.
+    pub genesis: Arc<Genesis>,
+    /// Our peer id.
+    pub local_peer: PeerId,
+    /// Signs votes and blocks; `None`: this node follows.
+    pub validator_key: Option<SecretKey>,
+    /// Bounds of the mempool.
+    pub mempool: mempool::Config,
+    /// The last committed block.
+    pub parent: Parent,
+    /// The log of the height above, decoded.
+    pub log: Vec<aureon_consensus::LogRecord>,
+    /// What was signed last; `None`: missing or lost.
+    pub sign_mark: Option<aureon_consensus::SignMark>,
+    /// Bodies above the head that were durable.
+    pub undecided: Vec<Arc<aureon_types::Block>>,
+}
+
+/// The network and its rules, as the workers need them too. Cheap to clone.
+#[derive(Clone)]
+pub struct Chain {
+    /// The genesis.
+    pub genesis: Arc<Genesis>,
+    /// Its id.
+    pub genesis_id: GenesisId,
+    /// The validators of every height.
+    pub schedule: Schedule,
+}
+
+impl Chain {
+    /// The network of `genesis`.
+    pub fn new(genesis: Arc<Genesis>) -> Result<Self, aureon_consensus::ConfigError> {
+        let schedule = aureon_consensus::Config::from_genesis(&genesis, None)?.schedule;
+        Ok(Self {
+            genesis_id: genesis.id(),
+            genesis,
+            schedule,
+        })
+    }
+
+    /// The rules of the block at `height`.
+    pub fn rules(&self, height: u64) -> HeightRules {
+        let validators = HeightValidators {
+            previous: self.schedule.at(height.saturating_sub(1)).clone(),
+            current: self.schedule.at(height).clone(),
+            next_hash: self.schedule.at(height.saturating_add(1)).hash(),
+        };
+        HeightRules::voting(&self.genesis, validators)
+    }
+}
+
+/// See the module.
+pub struct Core {
+    chain: Chain,
+    /// Ourselves: the author of what no peer sent.
+    local_peer: PeerId,
+    validator: Option<aureon_types::Address>,
+    engine: Engine,
+    mempool: mempool::Mempool,
+    sync: sync::RangeSync<PeerId>,
+    assembler: assembly::Assembler<PeerId>,
+    parent: Parent,
+    blocks: blocks::Blocks,
+    transactions: transactions::Transactions,
+    limits: production::BuildLimits,
+    /// Outstanding requests of ours by token.
+    requests: BTreeMap<RequestToken, requests::Asked>,
+    next_token: u64,
+    /// Inputs for the engine that arose while its effects were carried out.
+    pending_engine: VecDeque<aureon_consensus::Input>,
+    peers: BTreeMap<PeerId, sync::Claim>,
+    behind: bool,
+    signing_stopped: Option<String>,
+    pending_told: bool,
+    throughput: status::Throughput,
+}
+
+impl Core {
+    /// Starts from what recovery found. The effects are to be performed like those of
+    /// [`Core::handle`].
+    pub fn start(
+        now: Now,
+        start: Start,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Self, aureon_consensus::ConfigError> {
+        let chain = Chain::new(Arc::clone(&start.genesis))?;
+        let validator = start.validator_key.as_ref().map(SecretKey::address);
+        let config = aureon_consensus::Config::from_genesis(&start.genesis, start.validator_key)?;
+        let info = start.parent.info;
+        let head = aureon_consensus::Head {
+            height: info.height,
+            block_id: info.id,
+            timestamp_ms: info.timestamp_ms,
+        };
+        let mut engine_effects = Vec::new();
+        let engine = Engine::start(now, config, head, start.log, start.sign_mark, &mut engine_effects);
+        let mut core = Self {
+            local_peer: start.local_peer,
+            validator,
+            engine,
+            mempool: mempool::Mempool::new(start.mempool, info.height),
+            sync: sync::RangeSync::new(sync::Head {
+                height: info.height,
+                id: info.id,
+            }),
+            assembler: assembly::Assembler::new(info.height),
+            parent: start.parent,
+            blocks: blocks::Blocks::new(start.undecided),
+            transactions: transactions::Transactions::default(),
+            limits: production::BuildLimits::new(start.genesis.gas_limit),
+            chain,
+            requests: BTreeMap::new(),
+            next_token: 0,
+            pending_engine: VecDeque::new(),
+            peers: BTreeMap::new(),
+            behind: false,
+            signing_stopped: None,
+            pending_told: false,
+            throughput: status::Throughput::default(),
+        };
+        core.on_engine_effects(now, engine_effects, effects);
+        core.run_engine(now, effects);
+        effects.push(Effect::StartTimer {
+            timer: Timer::Housekeeping,
+            after: HOUSEKEEPING,
+        });
+        Ok(core)
+    }
+
+    /// Takes one event and appends what it leads to.
+    pub fn handle(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
+        match input {
+            Input::Submit { transactions, reply } => self.on_submit(now, transactions, reply, effects),
+            Input::Gossip {
+                topic,
+                from,
+                message,
+                data,
+            } => self.on_gossip(topic, from, message, data, effects),
+            Input::PeerReady { peer, status } | Input::PeerStatus { peer, status } => {
+                self.on_peer_status(now, peer, status, effects);
+            }
+            Input::PeerGone { peer } => self.on_peer_gone(now, peer, effects),
+            Input::Request {
+                peer,
+                channel,
+                request,
+            } => self.on_request(peer, channel, request, effects),
+            Input::Response {
+                request,
+                peer,
+                result,
+            } => self.on_response(now, request, peer, result, effects),
+            Input::TimerFired(timer) => self.on_timer(now, timer, effects),
+            Input::Done(done) => self.on_done(now, *done, effects),
+        }
+        self.run_engine(now, effects);
+    }
+
+    fn on_timer(&mut self, now: Now, timer: Timer, effects: &mut Vec<Effect>) {
+        match timer {
+            Timer::Consensus(id) => self
+                .pending_engine
+                .push_back(aureon_consensus::Input::TimerFired(id)),
+            Timer::Sync(id) => self.sync_input(now, sync::Input::TimerFired(id), effects),
+            Timer::Assembly(id) => self.assembly_input(now, assembly::Input::TimerFired(id), effects),
+            Timer::Held(id) => self.on_held(now, id, effects),
+            Timer::Announce => self.announce(effects),
+            Timer::Housekeeping => {
+                self.on_housekeeping(now, effects);
+                effects.push(Effect::StartTimer {
+                    timer: Timer::Housekeeping,
+                    after: HOUSEKEEPING,
+                });
+            }
+        }
+    }
+
+    fn on_done(&mut self, now: Now, done: Done, effects: &mut Vec<Effect>) {
+        match done {
+            Done::TransactionsVerified {
+                batch,
+                verdicts,
+                height,
+            } => {
+                self.on_verified(now, batch, verdicts, height, effects);
+            }
+            Done::TransactionsDecoded {
+                message,
+                from,
+                decoded,
+            } => {
+                self.on_decoded(message, from, decoded, effects);
+            }
+            Done::ConsensusChecked {
+                message,
+                from,
+                result,
+            } => {
+                self.on_consensus_checked(now, message, from, result, effects);
+            }
+            Done::ProposalChecked {
+                message,
+                from,
+                result,
+            } => {
+                self.on_proposal_checked(now, message, from, result, effects);
+            }
+            Done::Built(built) => self.on_built(now, built, effects),
+            Done::Executed { block_id, result } => self.on_executed(now, block_id, result, effects),
+            Done::Committed(committed) => self.on_committed(now, committed, effects),
+            Done::RangeDecoded {
+                request,
+                peer,
+                result,
+            } => {
+                self.on_range_decoded(now, request, peer, result, effects);
+            }
+            Done::RangeVerified { batch, result } => {
+                self.sync_input(now, sync::Input::BatchVerified { batch, result }, effects);
+            }
+            Done::Imported(imported) => self.on_imported(now, imported, effects),
+            Done::Served { channel, response } => effects.push(Effect::Respond { channel, response }),
+            Done::BodyDecoded {
+                request,
+                peer,
+                result,
+            } => {
+                self.on_body_decoded(now, request, peer, result, effects);
+            }
+            Done::BodyTransactionsDecoded {
+                request,
+                peer,
+                result,
+            } => {
+                self.on_body_transactions_decoded(now, request, peer, result, effects);
+            }
+            Done::Failed { reason } => effects.push(Effect::Stop { reason }),
+        }
+    }
+
+    fn token(&mut self) -> u64 {
+        self.next_token = self.next_token.wrapping_add(1);
+        self.next_token
+    }
+
+    /// The last committed block.
+    pub fn head(&self) -> (u64, BlockId) {
+        (self.parent.info.height, self.parent.info.id)
+    }
+
+    /// Its time, in milliseconds since 1970-01-01 UTC.
+    pub fn head_timestamp_ms(&self) -> u64 {
+        self.parent.info.timestamp_ms
+    }
+
+    /// The state after the last committed block.
+    pub fn view(&self) -> &View {
+        &self.parent.view
+    }
+
+    /// The mempool, for publishing its view.
+    pub fn mempool(&self) -> &mempool::Mempool {
+        &self.mempool
+    }
+}

@@ -1,0 +1,133 @@
+//! Range sync and the rest of the core.
+
+use aureon_chain::{
+    assembly,
+    sync::{self, Claim, RequestId},
+};
+use aureon_consensus::Now;
+use aureon_proto::v1 as proto;
+use aureon_protocol::{Offence, PeerId, Status};
+use aureon_types::{CertifiedBlock, DecodeError};
+
+use super::{Core, Effect, Importing, Job, Timer};
+
+impl Core {
+    pub(super) fn sync_input(&mut self, now: Now, input: sync::Input<PeerId>, effects: &mut Vec<Effect>) {
+        let mut wishes = Vec::new();
+        self.sync.handle(now.monotonic, input, &mut wishes);
+        for wish in wishes {
+            self.on_sync_effect(wish, effects);
+        }
+    }
+
+    fn on_sync_effect(&mut self, wish: sync::Effect<PeerId>, effects: &mut Vec<Effect>) {
+        match wish {
+            sync::Effect::RequestRange {
+                peer,
+                request,
+                from,
+                count,
+            } => {
+                let body = proto::RangeRequest {
+                    from: Some(from),
+                    count: Some(count),
+                };
+                self.ask_for_range(peer, request, body, effects);
+            }
+            sync::Effect::RequestStatus { peer } => self.ask_for_status(peer, effects),
+            sync::Effect::Verify { batch, blocks } => {
+                effects.push(Effect::Job(Job::VerifyRange { batch, blocks }))
+            }
+            sync::Effect::Import { batch, blocks } => {
+                effects.push(Effect::Job(Job::Import(Box::new(Importing { batch, blocks }))));
+            }
+            sync::Effect::Penalize { peer, offence } => {
+                let kind = if offence.is_deliberate() {
+                    Offence::InvalidBlock
+                } else {
+                    Offence::Unresponsive
+                };
+                effects.push(Effect::Penalize {
+                    peer,
+                    offence: kind,
+                    reason: offence.to_string(),
+                });
+            }
+            sync::Effect::StartTimer { timer, after } => {
+                effects.push(Effect::StartTimer {
+                    timer: Timer::Sync(timer),
+                    after,
+                });
+            }
+            sync::Effect::Behind { target } => {
+                let (height, _) = self.head();
+                tracing::info!(height, target, "catching up");
+                self.set_behind(true);
+            }
+            sync::Effect::Synced { height } => {
+                tracing::info!(height, "caught up");
+                self.set_behind(false);
+            }
+            sync::Effect::Conflict { height, ours, theirs } => tracing::error!(
+                height, %ours, %theirs,
+                "the network decided a block that does not follow ours: this database belongs to another history, or more than a third of the validators signed twice"
+            ),
+        }
+    }
+
+    fn set_behind(&mut self, behind: bool) {
+        self.behind = behind;
+        self.pending_engine
+            .push_back(aureon_consensus::Input::Behind(behind));
+    }
+
+    pub(super) fn on_peer_status(
+        &mut self,
+        now: Now,
+        peer: PeerId,
+        status: Status,
+        effects: &mut Vec<Effect>,
+    ) {
+        let claim = Claim {
+            height: status.height,
+            id: status.head_id,
+        };
+        if self.peers.insert(peer, claim).is_none() {
+            self.assembly_input(now, assembly::Input::PeerReady { peer }, effects);
+        }
+        self.sync_input(now, sync::Input::PeerStatus { peer, claim }, effects);
+    }
+
+    pub(super) fn on_peer_gone(&mut self, now: Now, peer: PeerId, effects: &mut Vec<Effect>) {
+        self.peers.remove(&peer);
+        self.sync_input(now, sync::Input::PeerGone { peer }, effects);
+        self.assembly_input(now, assembly::Input::PeerGone { peer }, effects);
+    }
+
+    pub(super) fn on_range_decoded(
+        &mut self,
+        now: Now,
+        request: RequestId,
+        peer: PeerId,
+        result: Result<(Vec<CertifiedBlock>, Option<Claim>), DecodeError>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let input = match result {
+            Ok((blocks, claim)) => sync::Input::RangeArrived {
+                peer,
+                request,
+                blocks,
+                claim,
+            },
+            Err(error) => {
+                let failure = sync::RequestFailure::Malformed(error.to_string());
+                sync::Input::RequestFailed {
+                    peer,
+                    request,
+                    failure,
+                }
+            }
+        };
+        self.sync_input(now, input, effects);
+    }
+}

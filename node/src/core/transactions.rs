@@ -1,0 +1,382 @@
+//! The way of a transaction: submitted or gossiped, pre-checked, verified on workers, admitted, answered,
+//! announced.
+//!
+//! *Bound.* At most [`MAX_UNVERIFIED`] transactions wait for their signature check. Above it the API
+//! answers busy, and gossip is ignored (its sender announces again).
+
+use std::collections::BTreeMap;
+
+use aureon_chain::mempool::{AccountState, Admitted, Origin};
+use aureon_consensus::Now;
+use aureon_proto::v1 as proto;
+use aureon_protocol::{PeerId, Topic, Verdict};
+use aureon_types::{
+    SignedTransaction, VerifiedTransaction, limits::MAX_TRANSACTION_BATCH_BYTES, signature::BATCH,
+};
+use prost::Message as _;
+
+use super::{
+    Core, DecodedTransactions, Effect, GossipFault, GossipToken, Job, ReplyToken, SubmitError, Timer,
+    job::TransactionVerdict,
+};
+use crate::handle::Rejection;
+
+/// Transactions that may wait for their signature check: about a second of both cores.
+pub const MAX_UNVERIFIED: usize = 65_536;
+/// Admitted transactions wait this long to be announced in one batch.
+const ANNOUNCE_AFTER: std::time::Duration = std::time::Duration::from_millis(20);
+/// Repeated announcements of one housekeeping.
+const ANNOUNCEMENTS: usize = 1_024;
+/// Bytes of framing around a batch.
+const BATCH_ROOM: usize = 1_024;
+
+type Outcome = Result<Admitted, Rejection>;
+
+/// Who waits for a group of transactions.
+enum Source {
+    Client(ReplyToken),
+    Gossip(GossipToken, PeerId),
+}
+
+/// Transactions that came together.
+struct Group {
+    source: Source,
+    outcomes: Vec<Option<Outcome>>,
+    /// Batches of it that are being verified.
+    waiting: usize,
+    /// Whether a signature did not hold.
+    forged: bool,
+}
+
+/// A part of a group that a worker verifies.
+struct Batch {
+    group: u64,
+    /// Places in the group.
+    places: Vec<usize>,
+}
+
+/// Transactions on their way into the mempool.
+#[derive(Default)]
+pub(super) struct Transactions {
+    groups: BTreeMap<u64, Group>,
+    batches: BTreeMap<u64, Batch>,
+    unverified: usize,
+    /// Admitted from clients, to be announced.
+    outgoing: Vec<VerifiedTransaction>,
+    announcing: bool,
+}
+
+impl Core {
+    pub(super) fn on_submit(
+        &mut self,
+        now: Now,
+        transactions: Vec<SignedTransaction>,
+        reply: ReplyToken,
+        effects: &mut Vec<Effect>,
+    ) {
+        let waiting = self.transactions.unverified.saturating_add(transactions.len());
+        if waiting > MAX_UNVERIFIED && self.transactions.unverified > 0 {
+            let outcome = Err(SubmitError::Busy {
+                waiting: self.transactions.unverified,
+                limit: MAX_UNVERIFIED,
+            });
+            effects.push(Effect::Reply { reply, outcome });
+            return;
+        }
+        for transaction in &transactions {
+            self.mempool.announce_again(now.monotonic, &transaction.id());
+        }
+        self.start_group(Source::Client(reply), transactions, effects);
+    }
+
+    pub(super) fn on_transaction_gossip(
+        &mut self,
+        message: GossipToken,
+        from: PeerId,
+        data: bytes::Bytes,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.transactions.unverified > MAX_UNVERIFIED {
+            effects.push(Effect::Verdict {
+                message,
+                verdict: Verdict::Ignore,
+            });
+            return;
+        }
+        effects.push(Effect::Job(Job::DecodeTransactions { message, from, data }));
+    }
+
+    pub(super) fn on_decoded(
+        &mut self,
+        message: GossipToken,
+        from: PeerId,
+        decoded: Result<DecodedTransactions, GossipFault>,
+        effects: &mut Vec<Effect>,
+    ) {
+        match decoded {
+            Ok(DecodedTransactions { transactions }) => {
+                let source = Source::Gossip(message, from);
+                self.start_group(source, transactions, effects);
+            }
+            Err(fault) => {
+                tracing::debug!(peer = %from, %fault, "malformed transaction gossip");
+                effects.push(Effect::Verdict {
+                    message,
+                    verdict: Verdict::Reject,
+                });
+            }
+        }
+    }
+
+    /// Pre-checks all and sends those that pass to workers, in batches.
+    fn start_group(
+        &mut self,
+        source: Source,
+        transactions: Vec<SignedTransaction>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let mut group = Group {
+            source,
+            outcomes: (0..transactions.len()).map(|_| None).collect(),
+            waiting: 0,
+            forged: false,
+        };
+        let number = self.token();
+        let (mut places, mut passed) = (Vec::new(), Vec::new());
+        for (place, transaction) in transactions.into_iter().enumerate() {
+            match self.mempool.precheck(&transaction) {
+                Ok(()) => {
+                    places.push(place);
+                    passed.push(transaction);
+                }
+                Err(rejection) => {
+                    if let Some(outcome) = group.outcomes.get_mut(place) {
+                        *outcome = Some(Err(Rejection::Pool(rejection)));
+                    }
+                }
+            }
+        }
+        self.transactions.unverified = self.transactions.unverified.saturating_add(passed.len());
+        let mut passed = passed.into_iter();
+        for places in places.chunks(BATCH) {
+            let batch = self.token();
+            let transactions = passed.by_ref().take(places.len()).collect();
+            self.transactions.batches.insert(
+                batch,
+                Batch {
+                    group: number,
+                    places: places.to_vec(),
+                },
+            );
+            let view = self.parent.view.clone();
+            effects.push(Effect::Job(Job::VerifyTransactions {
+                batch,
+                transactions,
+                view,
+            }));
+            group.waiting = group.waiting.saturating_add(1);
+        }
+        self.transactions.groups.insert(number, group);
+        self.finish_group(number, effects);
+    }
+
+    pub(super) fn on_verified(
+        &mut self,
+        now: Now,
+        batch: u64,
+        verdicts: Vec<TransactionVerdict>,
+        height: u64,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(Batch {
+            group: number,
+            places,
+        }) = self.transactions.batches.remove(&batch)
+        else {
+            return;
+        };
+        self.transactions.unverified = self.transactions.unverified.saturating_sub(places.len());
+        let Some(mut group) = self.transactions.groups.remove(&number) else {
+            return;
+        };
+        group.waiting = group.waiting.saturating_sub(1);
+        let local = matches!(group.source, Source::Client(_));
+        for (place, verdict) in places.into_iter().zip(verdicts) {
+            let outcome = match verdict {
+                Ok((transaction, account)) => self.admit(now, transaction, account, height, local),
+                Err(error) => {
+                    group.forged = true;
+                    Err(Rejection::Unverified(error))
+                }
+            };
+            if let Some(slot) = group.outcomes.get_mut(place) {
+                *slot = Some(outcome);
+            }
+        }
+        self.transactions.groups.insert(number, group);
+        self.finish_group(number, effects);
+        self.tell_pending();
+    }
+
+    fn admit(
+        &mut self,
+        now: Now,
+        transaction: VerifiedTransaction,
+        account: AccountState,
+        height: u64,
+        local: bool,
+    ) -> Outcome {
+        // The account was read on a worker; if a block came meanwhile, it is read again, warm.
+        let account = if height == self.parent.info.height {
+            account
+        } else {
+            self.account(&transaction, account)
+        };
+        let origin = if local { Origin::Local } else { Origin::Remote };
+        let admitted = self
+            .mempool
+            .insert(now.monotonic, transaction.clone(), origin, &account);
+        let admitted = admitted.map_err(Rejection::Pool)?;
+        if local {
+            self.transactions.outgoing.push(transaction);
+        }
+        Ok(admitted)
+    }
+
+    fn account(&self, transaction: &VerifiedTransaction, stale: AccountState) -> AccountState {
+        use aureon_chain::execution::StateReader as _;
+        self.parent
+            .view
+            .account(&transaction.sender())
+            .map_or(stale, AccountState::from)
+    }
+
+    /// Answers a group whose transactions are all judged.
+    fn finish_group(&mut self, number: u64, effects: &mut Vec<Effect>) {
+        if self
+            .transactions
+            .groups
+            .get(&number)
+            .is_none_or(|group| group.waiting > 0)
+        {
+            return;
+        }
+        let Some(group) = self.transactions.groups.remove(&number) else {
+            return;
+        };
+        let outcomes: Vec<Outcome> = group.outcomes.into_iter().flatten().collect();
+        match group.source {
+            Source::Client(reply) => {
+                effects.push(Effect::Reply {
+                    reply,
+                    outcome: Ok(outcomes),
+                });
+                self.schedule_announcement(effects);
+            }
+            Source::Gossip(message, from) => {
+                let admitted = outcomes.iter().any(Result::is_ok);
+                let verdict = match (group.forged, admitted) {
+                    (true, _) => Verdict::Reject,
+                    (false, true) => Verdict::Accept,
+                    (false, false) => Verdict::Ignore,
+                };
+                if group.forged {
+                    tracing::debug!(peer = %from, "a gossiped transaction has a false signature");
+                }
+                effects.push(Effect::Verdict { message, verdict });
+            }
+        }
+    }
+
+    fn schedule_announcement(&mut self, effects: &mut Vec<Effect>) {
+        let waiting = !self.transactions.outgoing.is_empty();
+        if waiting && !self.transactions.announcing {
+            self.transactions.announcing = true;
+            effects.push(Effect::StartTimer {
+                timer: Timer::Announce,
+                after: ANNOUNCE_AFTER,
+            });
+        }
+    }
+
+    /// Publishes what clients submitted, in as few batches as fit.
+    pub(super) fn announce(&mut self, effects: &mut Vec<Effect>) {
+        self.transactions.announcing = false;
+        let outgoing = std::mem::take(&mut self.transactions.outgoing);
+        if !self.peers.is_empty() {
+            publish(outgoing.iter(), 0, effects);
+        }
+    }
+
+    pub(super) fn on_housekeeping(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        for dropped in self.mempool.expire(now.monotonic, ANNOUNCEMENTS) {
+            tracing::debug!(transaction = %dropped.id, reason = dropped.reason.describe(), "dropped from the pool");
+        }
+        if !self.peers.is_empty() {
+            let due = self.mempool.due_announcements(now.monotonic, ANNOUNCEMENTS);
+            let attempt = due
+                .iter()
+                .map(|announcement| announcement.attempt)
+                .max()
+                .unwrap_or(0);
+            publish(
+                due.iter().map(|announcement| &announcement.transaction),
+                attempt,
+                effects,
+            );
+        }
+        self.tell_pending();
+    }
+
+    /// Tells the engine when the pool begins or ceases to hold something for a block.
+    pub(super) fn tell_pending(&mut self) {
+        let pending = self.mempool.has_ready();
+        if pending != self.pending_told {
+            self.pending_told = pending;
+            self.pending_engine
+                .push_back(aureon_consensus::Input::PendingTransactions(pending));
+        }
+    }
+}
+
+/// Reads a submitted or gossiped batch, strictly.
+pub fn decode_batch(data: &[u8]) -> Result<Vec<SignedTransaction>, aureon_types::DecodeError> {
+    const WHAT: &str = "transaction batch";
+    aureon_types::strict::at_most(WHAT, data.len(), MAX_TRANSACTION_BATCH_BYTES)?;
+    let batch: proto::TransactionBatch = aureon_types::strict::decode(WHAT, data)?;
+    batch
+        .transactions
+        .iter()
+        .map(SignedTransaction::from_proto)
+        .collect()
+}
+
+fn publish<'a>(
+    transactions: impl Iterator<Item = &'a VerifiedTransaction>,
+    attempt: u32,
+    effects: &mut Vec<Effect>,
+) {
+    let (mut batch, mut bytes) = (Vec::new(), 0_usize);
+    let mut flush = |batch: &mut Vec<proto::SignedTransaction>| {
+        if !batch.is_empty() {
+            let message = proto::TransactionBatch {
+                transactions: std::mem::take(batch),
+                attempt: (attempt > 0).then_some(attempt),
+            };
+            effects.push(Effect::Publish {
+                topic: Topic::Transactions,
+                data: message.encode_to_vec().into(),
+            });
+        }
+    };
+    for transaction in transactions {
+        let size = transaction.size();
+        if bytes.saturating_add(size) > MAX_TRANSACTION_BATCH_BYTES.saturating_sub(BATCH_ROOM) {
+            flush(&mut batch);
+            bytes = 0;
+        }
+        bytes = bytes.saturating_add(size);
+        batch.push(transaction.to_proto());
+    }
+    flush(&mut batch);
+}

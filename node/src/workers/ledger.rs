@@ -1,0 +1,374 @@
+//! The ledger thread's work: everything that executes or commits, strictly in order. It owns the tip.
+//!
+//! *The one door.* Every block here passes `chain::import`, or was built by `chain::production`, which
+//! gives the same proof. *Order.* The block store first, then the state store, then the world.
+
+use std::sync::Arc;
+
+use aureon_chain::{
+    execution::StateError,
+    import::{self, ExecutedBlock, HeaderVerdict, ImportError, ParentInfo},
+    production,
+    sync::ImportFault,
+};
+use aureon_storage::{Decided, StorageError};
+use aureon_types::{Block, CertifiedBlock, CommitCertificate, VerifiedTransaction};
+use bytes::Bytes;
+
+use super::{Clock, Services};
+use crate::{
+    adapters::View,
+    core::{
+        Body, BodyFault, Building, Built, Committed, Committing, Done, Executing, Imported, Importing, Job,
+        Parent,
+    },
+};
+
+/// Executes and commits.
+pub struct Ledger {
+    services: Services,
+    tip: Parent,
+}
+
+/// Why a node cannot start from what is on its disk.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoveryError {
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A stored block is not what it was when it was committed.
+    #[error(
+        "block {height} is in the block store and cannot be executed again: {reason}. The database is damaged; move it away and start again to sync from peers"
+    )]
+    Block {
+        /// The block.
+        height: u64,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// The failure of our own machine, in the words of its cause.
+fn failed(error: &dyn std::error::Error) -> Done {
+    Done::Failed {
+        reason: error.to_string(),
+    }
+}
+
+impl Ledger {
+    /// Brings the state up to the last committed block, by executing again what was not flushed before
+    /// the last stop. Every root is compared.
+    pub fn recover(services: Services) -> Result<Self, RecoveryError> {
+        let head = services.blocks.head().map_or(0, |head| head.height);
+        services.states.check_against(head)?;
+        let flushed = services.states.head();
+        let tip = match flushed.height() {
+            0 => Parent {
+                info: ParentInfo::genesis(&services.chain.genesis, flushed.root()),
+                certificate: Bytes::new(),
+                view: View(flushed),
+            },
+            height => stored_parent(&services, height, View(flushed))?,
+        };
+        let mut ledger = Self { services, tip };
+        if ledger.tip.info.height < head {
+            tracing::info!(
+                from = ledger.tip.info.height.saturating_add(1),
+                to = head,
+                "executing blocks again that the state lacks"
+            );
+        }
+        while ledger.tip.info.height < head {
+            ledger.replay()?;
+        }
+        Ok(ledger)
+    }
+
+    /// The last committed block.
+    pub fn tip(&self) -> &Parent {
+        &self.tip
+    }
+
+    /// Bodies above the head that are durable.
+    pub fn undecided(&self) -> Result<Vec<Arc<Block>>, StorageError> {
+        let mut bodies = Vec::new();
+        for (height, id) in self.services.blocks.undecided()? {
+            if height > self.tip.info.height {
+                bodies.extend(self.services.blocks.block_by_id(&id)?.map(Arc::new));
+            }
+        }
+        Ok(bodies)
+    }
+
+    /// Does one of the ledger's jobs. `None`: there is nothing to tell.
+    pub fn perform(&mut self, job: Job, clock: Clock<'_>) -> Option<Done> {
+        match job {
+            Job::Build(building) => Some(self.build(*building, clock)),
+            Job::Execute(executing) => Some(self.execute(*executing)),
+            Job::Commit(committing) => self.commit(*committing),
+            Job::Import(importing) => Some(self.import(*importing)),
+            other => super::perform(&self.services, other),
+        }
+    }
+
+    fn build(&self, building: Building, clock: Clock<'_>) -> Done {
+        let Building {
+            height,
+            round,
+            params,
+            view,
+            candidates,
+            budget,
+        } = building;
+        let end = clock().saturating_add(budget);
+        let mut out_of_time = || clock() >= end;
+        let built = match production::build(&view, &params, candidates, &mut out_of_time) {
+            Ok(built) => built,
+            Err(error) => return failed(&error),
+        };
+        if let Err(error) = self.services.blocks.put_body(built.executed.block()) {
+            return failed(&error);
+        }
+        let stale = built.stale.into_iter().map(|(id, _)| id).collect();
+        Done::Built(Box::new(Built {
+            height,
+            round,
+            executed: built.executed,
+            stale,
+        }))
+    }
+
+    fn execute(&self, executing: Executing) -> Done {
+        let Executing {
+            block_id,
+            body,
+            parent,
+            wall_ms,
+        } = executing;
+        let result = match self.judge(body, &parent, wall_ms) {
+            Ok(executed) => match self.services.blocks.put_body(executed.block()) {
+                Ok(()) => Ok(executed),
+                Err(error) => return failed(&error),
+            },
+            Err(Refusal::Fault(fault)) => Err(fault),
+            Err(Refusal::Ours(error)) => return failed(&error),
+        };
+        Done::Executed { block_id, result }
+    }
+
+    fn judge(&self, body: Body, parent: &Parent, wall_ms: u64) -> Result<ExecutedBlock<View>, Refusal> {
+        let invalid = |reason: String| Refusal::Fault(BodyFault::Invalid(reason));
+        let (block, known) = match body {
+            Body::Parts(parts) => {
+                let (block, known) = parts.join().map_err(|error| invalid(error.to_string()))?;
+                (Arc::new(block), known)
+            }
+            Body::Whole { block, known } => (block, known),
+        };
+        if parent.info.height < self.tip.info.height {
+            return Err(Refusal::Fault(BodyFault::Overtaken));
+        }
+        let rules = self.services.chain.rules(block.header().height);
+        match import::check_header(block.sealed_header(), &parent.info, &rules, Some(wall_ms)) {
+            Ok(HeaderVerdict::Checked(checked)) => {
+                let verified = import::verify_body(*checked, block, |leaf| known.get(leaf))
+                    .map_err(|fault| invalid(fault.to_string()))?;
+                import::execute(&parent.view, verified).map_err(|error| match error {
+                    ImportError::State(error) => Refusal::Ours(error),
+                    ImportError::Fault(fault) => invalid(fault.to_string()),
+                })
+            }
+            Ok(HeaderVerdict::TooFarAhead { until_ms }) => Err(Refusal::Fault(BodyFault::TooFarAhead {
+                until_ms,
+                body: Body::Whole { block, known },
+            })),
+            Err(fault) => Err(invalid(fault.to_string())),
+        }
+    }
+
+    fn commit(&mut self, committing: Committing) -> Option<Done> {
+        let Committing {
+            certificate,
+            executed,
+        } = committing;
+        if certificate.height <= self.tip.info.height {
+            return None; // a range import was quicker and has told
+        }
+        let executed = match executed {
+            Some(executed) => executed,
+            None => match self.execute_stored(&certificate) {
+                Ok(executed) => executed,
+                Err(reason) => return Some(Done::Failed { reason }),
+            },
+        };
+        match self.store(vec![(executed, certificate)]) {
+            Ok(mut committed) => committed
+                .pop()
+                .map(|committed| Done::Committed(Box::new(committed))),
+            Err(error) => Some(failed(&error)),
+        }
+    }
+
+    /// A decided block whose execution is not at hand (it was executed before a restart).
+    fn execute_stored(&self, certificate: &CommitCertificate) -> Result<ExecutedBlock<View>, String> {
+        let block = self
+            .services
+            .blocks
+            .block_by_id(&certificate.block_id)
+            .map_err(|error| error.to_string())?;
+        let block =
+            block.ok_or_else(|| format!("block {} is decided and its body is gone", certificate.block_id))?;
+        self.execute_decided(Arc::new(block), &self.tip)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Executes a block that a certificate decided: its time is not ours to judge.
+    fn execute_decided(&self, block: Arc<Block>, parent: &Parent) -> Result<ExecutedBlock<View>, Unfit> {
+        let rules = self.services.chain.rules(block.header().height);
+        let verdict = import::check_header(block.sealed_header(), &parent.info, &rules, None)
+            .map_err(|fault| Unfit::Block(fault.to_string()))?;
+        let HeaderVerdict::Checked(checked) = verdict else {
+            unreachable!("without a clock no time is ahead")
+        };
+        let none = |_: &_| None::<VerifiedTransaction>;
+        let verified =
+            import::verify_body(*checked, block, none).map_err(|fault| Unfit::Block(fault.to_string()))?;
+        import::execute(&parent.view, verified).map_err(|error| match error {
+            ImportError::State(error) => Unfit::Ours(error),
+            ImportError::Fault(fault) => Unfit::Block(fault.to_string()),
+        })
+    }
+
+    /// Executes the blocks of a range on each other and stores them in one commit.
+    fn import(&mut self, importing: Importing) -> Done {
+        let Importing { batch, blocks } = importing;
+        let (mut executed, mut failure, mut parent) = (Vec::new(), None, self.tip.clone());
+        for CertifiedBlock { block, certificate } in blocks.into_blocks() {
+            let height = block.header().height;
+            if height <= parent.info.height {
+                continue;
+            }
+            match self.execute_decided(Arc::new(block), &parent) {
+                Ok(block) => {
+                    parent = Parent {
+                        info: block.as_parent(),
+                        certificate: certificate.encode(),
+                        view: block.view_after().clone(),
+                    };
+                    executed.push((block, certificate));
+                }
+                Err(Unfit::Ours(error)) => return failed(&error),
+                Err(Unfit::Block(reason)) => {
+                    failure = Some((height, ImportFault::Ours(reason)));
+                    break;
+                }
+            }
+        }
+        match self.store(executed) {
+            Ok(blocks) => Done::Imported(Box::new(Imported {
+                batch,
+                blocks,
+                failure,
+            })),
+            Err(error) => failed(&error),
+        }
+    }
+
+    /// Durable in the block store, then queued for the state store; the tip moves.
+    fn store(
+        &mut self,
+        blocks: Vec<(ExecutedBlock<View>, CommitCertificate)>,
+    ) -> Result<Vec<Committed>, StorageError> {
+        if blocks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let certificates: Vec<Bytes> = blocks
+            .iter()
+            .map(|(_, certificate)| certificate.encode())
+            .collect();
+        let decided: Vec<Decided<'_>> = blocks
+            .iter()
+            .zip(&certificates)
+            .map(|((executed, _), certificate)| Decided {
+                block: executed.block(),
+                certificate,
+                receipts: executed.encoded_receipts(),
+            })
+            .collect();
+        self.services.blocks.import(&decided)?;
+        drop(decided);
+        let mut committed = Vec::with_capacity(blocks.len());
+        for ((executed, certificate), encoded) in blocks.into_iter().zip(certificates) {
+            self.services.states.commit(executed.view_after().0.clone())?;
+            let view = View(self.services.states.head());
+            self.tip = Parent {
+                info: executed.as_parent(),
+                certificate: encoded,
+                view: view.clone(),
+            };
+            committed.push(Committed {
+                executed,
+                certificate,
+                view,
+            });
+        }
+        Ok(committed)
+    }
+
+    /// Executes the stored block above the tip again.
+    fn replay(&mut self) -> Result<(), RecoveryError> {
+        let height = self.tip.info.height.saturating_add(1);
+        let damaged = |reason: String| RecoveryError::Block { height, reason };
+        let block = self.services.blocks.block_by_height(height)?;
+        let block = block.ok_or_else(|| damaged("it is missing".to_owned()))?;
+        let certificate = self.services.blocks.certificate(height)?;
+        let certificate = certificate.ok_or_else(|| damaged("its certificate is missing".to_owned()))?;
+        let executed = self
+            .execute_decided(Arc::new(block), &self.tip)
+            .map_err(|error| damaged(error.to_string()))?;
+        self.services.states.commit(executed.view_after().0.clone())?;
+        let view = View(self.services.states.head());
+        self.tip = Parent {
+            info: executed.as_parent(),
+            certificate,
+            view,
+        };
+        Ok(())
+    }
+}
+
+/// A decided block that cannot be committed here.
+#[derive(Debug, thiserror::Error)]
+enum Unfit {
+    /// It breaks a rule, although two thirds of the network signed it.
+    #[error("{0}")]
+    Block(String),
+    /// The disk failed, or this software did.
+    #[error(transparent)]
+    Ours(StateError),
+}
+
+enum Refusal {
+    Fault(BodyFault),
+    Ours(StateError),
+}
+
+fn stored_parent(services: &Services, height: u64, view: View) -> Result<Parent, RecoveryError> {
+    let damaged = |reason: &str| RecoveryError::Block {
+        height,
+        reason: reason.to_owned(),
+    };
+    let header = services
+        .blocks
+        .header_by_height(height)?
+        .ok_or_else(|| damaged("it is missing"))?;
+    let certificate = services
+        .blocks
+        .certificate(height)?
+        .ok_or_else(|| damaged("its certificate is missing"))?;
+    Ok(Parent {
+        info: ParentInfo::of(&header),
+        certificate,
+        view,
+    })
+}

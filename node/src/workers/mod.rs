@@ -1,0 +1,111 @@
+//! What workers do with jobs, without the threads: the main loop calls these on its threads, the
+//! simulation in virtual time.
+
+mod ledger;
+mod messages;
+mod pool;
+mod serving;
+pub mod threads;
+
+use std::{sync::Arc, time::Duration};
+
+use aureon_chain::sync;
+use aureon_storage::{BlockStore, StateStore};
+
+use crate::core::{Chain, Done, Job};
+
+pub use ledger::{Ledger, RecoveryError};
+pub use pool::Pool;
+
+/// What every worker may use.
+#[derive(Clone)]
+pub struct Services {
+    /// The network and its rules.
+    pub chain: Chain,
+    /// The durability point.
+    pub blocks: Arc<BlockStore>,
+    /// Written behind it.
+    pub states: Arc<StateStore>,
+}
+
+/// A monotonic clock for time budgets.
+pub type Clock<'a> = &'a dyn Fn() -> Duration;
+
+/// Does a job of the pool or the reader.
+pub fn perform(services: &Services, job: Job) -> Option<Done> {
+    let chain = &services.chain;
+    Some(match job {
+        Job::VerifyTransactions {
+            batch,
+            transactions,
+            view,
+        } => messages::verify_transactions(chain, batch, transactions, &view),
+        Job::DecodeTransactions { message, from, data } => Done::TransactionsDecoded {
+            message,
+            from,
+            decoded: messages::decode_transactions(&data),
+        },
+        Job::CheckConsensus {
+            message,
+            from,
+            content,
+            set,
+        } => {
+            let result = aureon_consensus::verify(content, &set, &chain.genesis_id);
+            Done::ConsensusChecked {
+                message,
+                from,
+                result,
+            }
+        }
+        Job::CheckProposal { message, from, data } => Done::ProposalChecked {
+            message,
+            from,
+            result: messages::check_proposal(chain, &data),
+        },
+        Job::DecodeRange {
+            request,
+            peer,
+            response,
+        } => Done::RangeDecoded {
+            request,
+            peer,
+            result: sync::decode_range(&response),
+        },
+        Job::DecodeBody {
+            request,
+            peer,
+            response,
+        } => {
+            let result = aureon_chain::assembly::decode_block(&response).map(|answer| answer.map(Box::new));
+            Done::BodyDecoded {
+                request,
+                peer,
+                result,
+            }
+        }
+        Job::DecodeBodyTransactions {
+            request,
+            peer,
+            response,
+        } => {
+            let result = aureon_chain::assembly::decode_transactions(&response);
+            Done::BodyTransactionsDecoded {
+                request,
+                peer,
+                result,
+            }
+        }
+        Job::VerifyRange { batch, blocks } => {
+            let result = sync::verify(
+                blocks,
+                |height| chain.schedule.at(height).clone(),
+                &chain.genesis_id,
+            );
+            Done::RangeVerified { batch, result }
+        }
+        Job::Serve(serving) => serving::serve(services, *serving),
+        // These belong to the ledger thread, which owns the tip.
+        Job::Build(_) | Job::Execute(_) | Job::Commit(_) | Job::Import(_) => return None,
+    })
+}
