@@ -1,0 +1,126 @@
+//! Runs simulations by hand: many seeds of a scenario, or one seed with all its numbers.
+//!
+//! ```text
+//! cargo run -p aureon-testkit --release --bin simulate -- --seeds 0..1000 --scenario storm
+//! ```
+//!
+//! Ends with code 1 at the first violation, after telling the seed and the trace hash.
+
+use std::{
+    ops::Range,
+    process::ExitCode,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::Instant,
+};
+
+use aureon_testkit::{Kind, Report, SECOND, Scenario, run};
+use clap::Parser;
+
+/// Whole nodes in a simulation, by seed.
+#[derive(Parser)]
+#[command(after_help = "Example: simulate --seeds 0..1000 --scenario storm")]
+struct Arguments {
+    /// Seeds, the last not included (0..1000), or a single one.
+    #[arg(long, default_value = "0..100", value_parser = seeds)]
+    seeds: Range<u64>,
+    /// calm, storm, all-crash, late-joiner or lone; all of them if not given.
+    #[arg(long)]
+    scenario: Option<Kind>,
+    /// Threads; simulations share nothing.
+    #[arg(long, default_value_t = 2)]
+    threads: u64,
+    /// Tells the numbers of every seed.
+    #[arg(long)]
+    verbose: bool,
+}
+
+fn seeds(text: &str) -> Result<Range<u64>, String> {
+    let number = |text: &str| text.parse::<u64>().map_err(|error| format!("{text}: {error}"));
+    match text.split_once("..") {
+        Some((from, to)) => Ok(number(from)?..number(to)?),
+        None => Ok(number(text)?..number(text)?.saturating_add(1)),
+    }
+}
+
+/// What all seeds of a scenario came to.
+#[derive(Default)]
+struct Total {
+    runs: u64,
+    blocks: u64,
+    crashes: u64,
+    torn: u64,
+    included: u64,
+    highest_round: u32,
+    failed: Option<(u64, String)>,
+}
+
+impl Total {
+    fn add(&mut self, seed: u64, report: Report) {
+        self.runs += 1;
+        self.blocks += report.height;
+        self.crashes += report.crashes;
+        self.torn += report.torn;
+        self.included += report.included;
+        self.highest_round = self.highest_round.max(report.highest_round);
+        if let Some(violation) = report.violation
+            && self.failed.as_ref().is_none_or(|(failed, _)| seed < *failed)
+        {
+            self.failed = Some((seed, format!("{violation}\ntrace {}", report.trace)));
+        }
+    }
+}
+
+fn run_all(arguments: &Arguments, kind: Kind) -> Total {
+    let next = AtomicU64::new(arguments.seeds.start);
+    let total = Mutex::new(Total::default());
+    let work = || loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        let failed = total.lock().unwrap_or_else(PoisonError::into_inner).failed.is_some();
+        if seed >= arguments.seeds.end || failed {
+            return;
+        }
+        let report = run(Scenario::new(kind, seed)).unwrap_or_else(|error| Report {
+            violation: Some(error.to_string()),
+            ..Report::default()
+        });
+        if arguments.verbose {
+            let seconds = report.ended / SECOND;
+            println!("{kind} {seed}: {seconds} s, {report:?}");
+        }
+        total.lock().unwrap_or_else(PoisonError::into_inner).add(seed, report);
+    };
+    thread::scope(|scope| {
+        for _ in 0..arguments.threads.max(1) {
+            scope.spawn(work);
+        }
+    });
+    total.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let kinds = arguments.scenario.map_or(Kind::ALL.to_vec(), |kind| vec![kind]);
+    for kind in kinds {
+        let start = Instant::now();
+        let total = run_all(&arguments, kind);
+        println!(
+            "{kind}: {} seeds, {} blocks, {} crashes ({} in the middle of a sync), {} transactions included, highest round {}, {:.1} s",
+            total.runs,
+            total.blocks,
+            total.crashes,
+            total.torn,
+            total.included,
+            total.highest_round,
+            start.elapsed().as_secs_f64()
+        );
+        if let Some((seed, what)) = total.failed {
+            println!("seed {seed} failed: {what}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,46 @@
+//! Whole nodes in a simulation: what would take a rack, a saboteur and a week runs from one seed in a
+//! second, and runs again exactly so.
+//!
+//! *What is real*: the shipped [`aureon_node::core::Core`] (consensus, mempool, range sync, block
+//! assembly), its workers and ledger, its consensus log, and both redb stores. *What is simulated*: time,
+//! threads (jobs take a seeded time and come back in a seeded order, as far as the node allows), the
+//! network (delay, reordering, loss, duplicates, partitions, gossip that swallows what it has seen), the
+//! disks (a crash loses what was not synced, or a seeded part of it), clocks that disagree, and clients.
+//!
+//! *Determinism.* Everything that happens goes through one queue, in order of virtual time and then of
+//! creation; every chance is drawn from one generator. [`Report::trace`] is a hash over all of it: the
+//! same [`Scenario`] gives the same hash, in every process and build profile.
+//!
+//! *Invariants* are checked while it runs; the first violation ends the run:
+//! - one block per height, on all nodes, in all their lives, and no gap;
+//! - the state of every head has the root that its header names;
+//! - the supply, to the unit;
+//! - a validator never contradicts what it signed, in all its lives;
+//! - a head that a node has announced is still there after a crash;
+//! - no honest node is blamed for what only a dishonest one does;
+//! - no node stops by itself, and every node starts again after a crash;
+//! - an admitted transaction is included, overtaken by another of its nonce, or still waits;
+//! - once nothing goes wrong any more, all nodes reach new heights and all nonces are used.
+//!
+//! ```
+//! use aureon_testkit::{Kind, Scenario, run};
+//!
+//! let report = run(Scenario::new(Kind::Lone, 7))?;
+//! assert_eq!(report.violation, None);
+//! # Ok::<(), aureon_testkit::SetupError>(())
+//! ```
+
+mod cast;
+mod disk;
+mod load;
+mod node;
+mod random;
+mod scenario;
+mod simulation;
+mod trace;
+
+pub use cast::SetupError;
+pub use disk::{Disks, LogDisk};
+pub use random::Random;
+pub use scenario::{Crash, Kind, MILLISECOND, Micros, Partition, SECOND, Sabotage, Scenario, UnknownKind};
+pub use simulation::{Report, run};

@@ -1,0 +1,283 @@
+//! What happens in a simulation, as a function of a seed.
+
+use std::{fmt, str::FromStr};
+
+use crate::random::Random;
+
+/// Virtual time, in microseconds.
+pub type Micros = u64;
+
+/// A millisecond of virtual time.
+pub const MILLISECOND: Micros = 1_000;
+/// A second of virtual time.
+pub const SECOND: Micros = 1_000_000;
+
+/// The plots there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Four validators and nothing goes wrong.
+    Calm,
+    /// Loss, duplicates, delays, a partition, and crashes at random moments.
+    Storm,
+    /// All four die at once, more than once.
+    AllCrash,
+    /// A fifth node, not a validator, starts late, and dies once while it catches up.
+    LateJoiner,
+    /// One validator alone, dying again and again.
+    Lone,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Calm, Self::Storm, Self::AllCrash, Self::LateJoiner, Self::Lone];
+
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Calm => "calm",
+            Self::Storm => "storm",
+            Self::AllCrash => "all-crash",
+            Self::LateJoiner => "late-joiner",
+            Self::Lone => "lone",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that no scenario has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no scenario \"{0}\"; there are calm, storm, all-crash, late-joiner and lone")]
+pub struct UnknownKind(String);
+
+impl FromStr for Kind {
+    type Err = UnknownKind;
+
+    fn from_str(name: &str) -> Result<Self, UnknownKind> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| UnknownKind(name.to_owned()))
+    }
+}
+
+/// A rule broken on purpose: the simulation must notice. It is the harness that breaks it, around the
+/// shipped code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sabotage {
+    /// None.
+    #[default]
+    None,
+    /// Log disks say that they synced and did not, so votes leave before they are durable.
+    SkipLogSync,
+    /// The proposer of the first block has money that the genesis did not give, so its blocks have
+    /// roots that are wrong for all others. It is known to be dishonest.
+    BadRoot {
+        /// The others judge its blocks by its own state, which is to accept a bad root.
+        accepted: bool,
+    },
+    /// So many validators sign two different votes and proposals at each occasion, one for each half of
+    /// the rest.
+    SignTwice {
+        /// How many.
+        nodes: usize,
+        /// Whether they are known to be dishonest. Otherwise the contradiction itself is to be noticed.
+        known: bool,
+    },
+}
+
+/// A crash that is to come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crash {
+    /// When.
+    pub at: Micros,
+    /// Who.
+    pub nodes: Vec<usize>,
+    /// How long each is down.
+    pub down: Micros,
+}
+
+/// A partition that is to come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// From.
+    pub at: Micros,
+    /// Until.
+    pub until: Micros,
+    /// The side that each node is on.
+    pub sides: Vec<bool>,
+}
+
+/// Everything that is decided before a simulation starts.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Which plot.
+    pub kind: Kind,
+    /// Drives every chance.
+    pub seed: u64,
+    /// Nodes with a validator key.
+    pub validators: usize,
+    /// Nodes without.
+    pub followers: usize,
+    /// When followers start.
+    pub followers_at: Micros,
+    /// Time between blocks.
+    pub block_time_ms: u64,
+    /// Messages lost per hundred.
+    pub loss_percent: u64,
+    /// Messages delivered twice per hundred.
+    pub duplicate_percent: u64,
+    /// Least and greatest time of a message on a link.
+    pub delay: (Micros, Micros),
+    /// How far the wall clock of a node may be off, in milliseconds.
+    pub skew_ms: u64,
+    /// In order of time.
+    pub crashes: Vec<Crash>,
+    /// At most one.
+    pub partition: Option<Partition>,
+    /// Submissions of clients, spread over the time until healing.
+    pub submissions: usize,
+    /// From then on nothing goes wrong any more and no new transactions come.
+    pub heal_at: Micros,
+    /// Blocks that every node must see after healing.
+    pub blocks_after: u64,
+    /// When everything must be done.
+    pub deadline: Micros,
+    /// The rule that is broken.
+    pub sabotage: Sabotage,
+}
+
+impl Scenario {
+    /// The scenario of `kind` that `seed` makes.
+    pub fn new(kind: Kind, seed: u64) -> Self {
+        // Another stream than the simulation's own.
+        let mut random = Random::new(seed ^ 0x5cef_a810_0000_0000);
+        let calm = Self::calm(seed, &mut random);
+        match kind {
+            Kind::Calm => calm,
+            Kind::Storm => calm.storm(&mut random),
+            Kind::AllCrash => calm.all_crash(&mut random),
+            Kind::LateJoiner => calm.late_joiner(&mut random),
+            Kind::Lone => calm.lone(&mut random),
+        }
+    }
+
+    /// The same with a broken rule.
+    #[must_use]
+    pub fn with(self, sabotage: Sabotage) -> Self {
+        Self { sabotage, ..self }
+    }
+
+    /// All nodes.
+    pub fn nodes(&self) -> usize {
+        self.validators.saturating_add(self.followers)
+    }
+
+    fn calm(seed: u64, random: &mut Random) -> Self {
+        Self {
+            kind: Kind::Calm,
+            seed,
+            validators: 4,
+            followers: 0,
+            followers_at: 0,
+            block_time_ms: 250,
+            loss_percent: 0,
+            duplicate_percent: 0,
+            delay: (MILLISECOND, random.between(2, 20).saturating_mul(MILLISECOND)),
+            skew_ms: 300,
+            crashes: Vec::new(),
+            partition: None,
+            submissions: 16,
+            heal_at: 2 * SECOND,
+            blocks_after: 3,
+            deadline: 60 * SECOND,
+            sabotage: Sabotage::None,
+        }
+    }
+
+    fn storm(self, random: &mut Random) -> Self {
+        let heal_at = 8 * SECOND;
+        let crashes = (0..random.between(1, 4)).map(|_| Crash {
+            at: random.between(SECOND / 5, heal_at - SECOND),
+            nodes: vec![random.below(self.validators)],
+            down: random.between(100, 2_500).saturating_mul(MILLISECOND),
+        });
+        let mut crashes: Vec<Crash> = crashes.collect();
+        crashes.sort_by_key(|crash| crash.at);
+        let at = random.between(SECOND, 4 * SECOND);
+        let sides = (0..self.validators).map(|_| random.percent(50)).collect();
+        Self {
+            kind: Kind::Storm,
+            loss_percent: 5,
+            duplicate_percent: 5,
+            delay: (MILLISECOND, 50 * MILLISECOND),
+            partition: Some(Partition { at, until: at + random.between(SECOND, 3 * SECOND), sides }),
+            crashes,
+            submissions: 30,
+            heal_at,
+            deadline: 180 * SECOND,
+            ..self
+        }
+    }
+
+    fn all_crash(self, random: &mut Random) -> Self {
+        let all: Vec<usize> = (0..self.validators).collect();
+        let crash = |at, down| Crash { at, nodes: all.clone(), down };
+        let first = random.between(600, 1_800).saturating_mul(MILLISECOND);
+        let second = first + random.between(1_200, 2_500).saturating_mul(MILLISECOND);
+        let down = |random: &mut Random| random.between(50, 800).saturating_mul(MILLISECOND);
+        let crashes = vec![crash(first, down(random)), crash(second, down(random))];
+        Self { kind: Kind::AllCrash, crashes, heal_at: 5 * SECOND, deadline: 120 * SECOND, ..self }
+    }
+
+    fn late_joiner(self, random: &mut Random) -> Self {
+        let at = random.between(2_500, 3_500).saturating_mul(MILLISECOND);
+        let crash = Crash {
+            at: at + random.between(50, 1_000).saturating_mul(MILLISECOND),
+            nodes: vec![self.validators],
+            down: random.between(100, 500).saturating_mul(MILLISECOND),
+        };
+        Self {
+            kind: Kind::LateJoiner,
+            followers: 1,
+            followers_at: at,
+            loss_percent: 2,
+            crashes: vec![crash],
+            heal_at: 5 * SECOND,
+            ..self
+        }
+    }
+
+    fn lone(self, random: &mut Random) -> Self {
+        let mut at = 0;
+        let crashes = (0..4).map(|_| {
+            at += random.between(300, 1_200).saturating_mul(MILLISECOND);
+            Crash { at, nodes: vec![0], down: random.between(10, 300).saturating_mul(MILLISECOND) }
+        });
+        let crashes = crashes.collect();
+        Self { kind: Kind::Lone, validators: 1, crashes, heal_at: 6 * SECOND, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_makes_one_scenario_and_everything_that_goes_wrong_ends_before_healing() {
+        for kind in Kind::ALL {
+            assert_eq!(kind.name().parse(), Ok(kind));
+            for seed in 0..200 {
+                let scenario = Scenario::new(kind, seed);
+                assert_eq!(format!("{scenario:?}"), format!("{:?}", Scenario::new(kind, seed)));
+                assert_eq!(scenario.kind, kind);
+                let wrong = scenario.crashes.iter().map(|crash| crash.at);
+                let last = wrong.chain(scenario.partition.iter().map(|partition| partition.until)).max();
+                assert!(last.unwrap_or(0) < scenario.heal_at, "{kind} {seed}");
+                assert!(scenario.crashes.is_sorted_by_key(|crash| crash.at));
+            }
+        }
+        assert!("gale".parse::<Kind>().is_err());
+    }
+}

@@ -1,0 +1,250 @@
+//! The invariants.
+
+use std::collections::BTreeMap;
+
+use aureon_chain::{assembly::ProposedBlock, execution::{StateCommitment as _, StateReader as _}};
+use aureon_node::adapters::View;
+use aureon_protocol::{Status, Topic};
+use aureon_storage::StorageError;
+use aureon_types::{Address, Amount, BlockId, CommitCertificate, VoteKind};
+
+use super::Simulation;
+use crate::scenario::SECOND;
+
+/// Accounts read at once when all are added up.
+const PAGE: usize = 64;
+
+/// What a signature stands for: the signer, the kind of message, height and round.
+type Occasion = (Address, &'static str, u64, u32);
+
+/// What the invariants remember.
+#[derive(Default)]
+pub(super) struct Checks {
+    /// The one block of each height.
+    decided: BTreeMap<u64, BlockId>,
+    /// What honest validators have signed.
+    signed: BTreeMap<Occasion, String>,
+    /// How far each node's chain was looked at.
+    looked: BTreeMap<usize, u64>,
+}
+
+impl Simulation {
+    /// A validator never contradicts itself, in all its lives.
+    pub(super) fn check_signed(&mut self, node: usize, topic: Topic, data: &[u8]) {
+        let (occasion, content) = match topic {
+            Topic::Consensus => {
+                let Some((signed, _)) = Self::as_vote(data) else { return };
+                let kind = match signed.vote.kind {
+                    VoteKind::Prevote => "prevote",
+                    VoteKind::Precommit => "precommit",
+                };
+                let occasion = (signed.validator, kind, signed.vote.height, signed.vote.round);
+                (occasion, format!("{:?}", signed.vote.block_id))
+            }
+            Topic::Blocks => {
+                let Ok(proposed) = ProposedBlock::decode(data) else {
+                    return self.violate(format!("node {node} published a proposal that nobody can read"));
+                };
+                let proposal = proposed.proposal.proposal;
+                let occasion = (proposed.proposal.proposer, "proposal", proposal.height, proposal.round);
+                (occasion, format!("{} {:?}", proposal.block_id, proposal.valid_round))
+            }
+            Topic::Transactions => return,
+        };
+        let signer = self.cast.node_of(&occasion.0);
+        if signer.is_none_or(|signer| !self.nodes[signer].honest) {
+            return;
+        }
+        let before = self.checks.signed.entry(occasion).or_insert_with(|| content.clone()).clone();
+        if before != content {
+            let (_, kind, height, round) = occasion;
+            self.violate(format!(
+                "node {signer:?} contradicts itself with a {kind} at height {height} round {round}: {before}, then {content}"
+            ));
+        }
+    }
+
+    /// A head that was announced is a promise.
+    pub(super) fn announce(&mut self, node: usize, status: Status) {
+        let head = (status.height, status.head_id);
+        let known = self.nodes[node].announced.get_or_insert(head);
+        if head.0 > known.0 {
+            *known = head;
+        }
+    }
+
+    pub(super) fn on_head_changed(&mut self, node: usize) {
+        self.moved = true;
+        let Some(running) = self.running(node) else { return };
+        let (height, head_id) = running.core.head();
+        self.trace.record(self.now, node, "head", head_id.as_bytes());
+        self.report.height = self.report.height.max(height);
+        if self.nodes[node].honest {
+            self.announce(node, Status { height, head_id });
+            self.check_chain(node);
+        }
+    }
+
+    /// After a start: nothing is lost, and nothing is different.
+    pub(super) fn check_recovered(&mut self, node: usize) {
+        self.moved = true;
+        if !self.nodes[node].honest {
+            return;
+        }
+        let Some(running) = self.running(node) else { return };
+        let (height, _) = running.core.head();
+        if let Some((announced, id)) = self.nodes[node].announced
+            && announced > height
+        {
+            return self.violate(format!("node {node} announced block {announced} ({id}) and came back with {height}"));
+        }
+        self.checks.looked.remove(&node);
+        self.check_chain(node);
+    }
+
+    /// One block per height and no gap, up to the head; the head's state and supply.
+    fn check_chain(&mut self, node: usize) {
+        if let Err(what) = self.look_at_chain(node) {
+            self.violate(format!("node {node}: {what}"));
+        }
+    }
+
+    fn look_at_chain(&mut self, node: usize) -> Result<(), String> {
+        let from = self.checks.looked.get(&node).copied().unwrap_or(0);
+        let Some(running) = &self.nodes[node].running else { return Ok(()) };
+        let (head, head_id) = running.core.head();
+        let blocks = &running.services.blocks;
+        for height in from + 1..=head {
+            let id = blocks.block_id(height).map_err(told)?;
+            let id = id.ok_or_else(|| format!("its head is {head} and block {height} is missing"))?;
+            match self.checks.decided.insert(height, id) {
+                Some(decided) if decided != id => {
+                    return Err(format!("block {height} is {id}, elsewhere it is {decided}"));
+                }
+                Some(_) => {}
+                None => {
+                    let block = blocks.block_by_height(height).map_err(told)?;
+                    let count = block.map_or(0, |block| block.transactions().len());
+                    self.report.included += u64::try_from(count).unwrap_or(u64::MAX);
+                }
+            }
+        }
+        if head > 0 {
+            let header = blocks.header_by_height(head).map_err(told)?.ok_or("its head has no header")?;
+            let root = running.core.view().root();
+            if header.id() != head_id || header.header().state_root != root {
+                let wanted = header.header().state_root;
+                return Err(format!("the state after block {head} has root {root}, its header says {wanted}"));
+            }
+        }
+        let supply = self.supply(running.core.view()).map_err(told)?;
+        let genesis = self.cast.chain.genesis.supply();
+        if supply != genesis {
+            return Err(format!("after block {head} there are {supply} base units, the genesis made {genesis}"));
+        }
+        self.checks.looked.insert(node, head);
+        Ok(())
+    }
+
+    fn supply(&self, view: &View) -> Result<Amount, aureon_chain::execution::StateError> {
+        let mut total = 0_u64;
+        for address in &self.cast.addresses {
+            total = total.saturating_add(view.account(address)?.unwrap_or_default().balance.0);
+        }
+        Ok(Amount(total))
+    }
+
+    /// Once nothing goes wrong any more: whether all nodes have come as far as they should.
+    pub(super) fn look_whether_finished(&mut self) {
+        let Some(goal) = self.goal.filter(|_| self.moved) else { return };
+        self.moved = false;
+        self.finished = self.load.is_resubmitted()
+            && self.honest().all(|node| {
+                self.nodes[node].running.as_ref().is_some_and(|running| {
+                    running.core.head().0 >= goal && self.load.is_settled(running.core.view())
+                })
+            });
+    }
+
+    pub(super) fn on_deadline(&mut self) {
+        let goal = self.goal.unwrap_or(0);
+        let nodes = self.nodes.iter().map(|node| match &node.running {
+            None => "down".to_owned(),
+            Some(running) => {
+                let status = running.core.status(node.now(self.now));
+                let settled = self.load.is_settled(running.core.view());
+                format!(
+                    "height {} round {} {:?}, {:?}, {} peers, pool {:?}, nonces settled: {settled}, sync {:?}, waits for {}",
+                    status.height,
+                    status.consensus.round,
+                    status.consensus.step,
+                    status.consensus.signing,
+                    status.peers,
+                    status.mempool,
+                    status.sync,
+                    status.consensus.waiting_for
+                )
+            }
+        });
+        let nodes: Vec<String> = nodes.collect();
+        let seconds = self.scenario.deadline / SECOND;
+        self.violate(format!("after {seconds} s not all nodes have reached height {goal}: {nodes:#?}"));
+    }
+
+    /// What can be looked at only at the end.
+    pub(super) fn check_end(&mut self) {
+        let nodes: Vec<usize> = self.honest().collect();
+        for node in nodes {
+            if let Err(what) = self.look_at_disk(node) {
+                return self.violate(format!("node {node}, at the end: {what}"));
+            }
+        }
+        if let Err(what) = self.load.check_admitted(&self.nodes) {
+            self.violate(what);
+        }
+    }
+
+    /// Every account on disk, and a valid certificate for every block.
+    fn look_at_disk(&mut self, node: usize) -> Result<(), String> {
+        let Some(running) = &self.nodes[node].running else { return Err("it is down".to_owned()) };
+        let services = &running.services;
+        services.states.flush().map_err(told)?;
+        let total = added_up(&services.states).map_err(told)?;
+        let genesis = self.cast.chain.genesis.supply();
+        if total != genesis.0 {
+            return Err(format!("all accounts together hold {total} base units, the genesis made {genesis}"));
+        }
+        let mut parent = BlockId(self.cast.chain.genesis_id.0);
+        for height in 1..=running.core.head().0 {
+            let header = services.blocks.header_by_height(height).map_err(told)?;
+            let header = header.ok_or_else(|| format!("block {height} is missing"))?;
+            if header.header().parent_id != parent {
+                return Err(format!("block {height} does not follow block {parent}"));
+            }
+            parent = header.id();
+            let certificate = services.blocks.certificate(height).map_err(told)?.unwrap_or_default();
+            let certificate = CommitCertificate::decode(&certificate).map_err(told)?;
+            let set = self.cast.chain.schedule.at(height);
+            certificate.verify(set, &self.cast.chain.genesis_id).map_err(told)?;
+            if certificate.block_id != parent {
+                return Err(format!("the certificate of block {height} is of another block"));
+            }
+            self.report.highest_round = self.report.highest_round.max(certificate.round);
+        }
+        Ok(())
+    }
+}
+
+fn told(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+fn added_up(states: &aureon_storage::StateStore) -> Result<u64, StorageError> {
+    let (mut total, mut after) = (0_u64, None);
+    loop {
+        let page = states.list(after.as_ref(), PAGE)?;
+        let Some((last, ..)) = page.last() else { return Ok(total) };
+        after = Some(*last);
+        total = page.iter().fold(total, |total, (_, _, account)| total.saturating_add(account.balance.0));
+    }
+}

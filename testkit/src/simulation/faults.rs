@@ -1,0 +1,126 @@
+//! What goes wrong, and how it ends.
+
+use aureon_node::core::LogJob;
+use aureon_types::BlockId;
+
+use super::{Event, Simulation};
+use crate::scenario::{MILLISECOND, SECOND};
+
+impl Simulation {
+    pub(super) fn boot(&mut self, node: usize) {
+        if self.nodes[node].running.is_some() {
+            return;
+        }
+        let effects = match self.nodes[node].boot(self.now, &self.cast, node) {
+            Ok(effects) => effects,
+            Err(error) => return self.violate(format!("node {node} does not start: {error}")),
+        };
+        self.check_recovered(node);
+        self.perform_all(node, effects);
+        let (write_behind, tell) = (self.random.between(0, 200), self.random.between(0, 250));
+        self.schedule_own(write_behind * MILLISECOND, node, Event::WriteBehind);
+        self.schedule_own(tell * MILLISECOND, node, Event::TellStatus);
+        for peer in (0..self.nodes.len()).filter(|peer| *peer != node) {
+            let after = self.random.between(20, 400) * MILLISECOND;
+            self.schedule(after, node, Event::Connect { peer });
+        }
+    }
+
+    /// Power is lost: the process is gone, and of what was not synced a part. What is under way at this
+    /// moment may have begun to reach the disk.
+    pub(super) fn crash(&mut self, node: usize, down: u64) {
+        if self.nodes[node].running.is_none() {
+            return;
+        }
+        self.report.crashes += 1;
+        self.tear_log(node);
+        self.tear_ledger(node);
+        self.tear_flush(node);
+        let old = self.nodes[node].life;
+        // Before the databases are closed: a dead process closes nothing.
+        self.nodes[node].disks.crash(&mut self.random);
+        self.nodes[node].running = None;
+        self.nodes[node].life += 1;
+        for peer in (0..self.nodes.len()).filter(|peer| *peer != node) {
+            let after = self.random.between(5, 2_500) * MILLISECOND;
+            self.schedule(after, peer, Event::Lost { peer: node, life: old });
+        }
+        self.schedule(down, node, Event::Boot);
+    }
+
+    /// The log thread may be in the middle of a sync: nothing was published, and any beginning of the
+    /// entry may survive.
+    fn tear_log(&mut self, node: usize) {
+        let torn = self.random.percent(70);
+        let disk = self.nodes[node].disks.log.clone();
+        let Some(running) = self.running(node).filter(|running| torn && running.log_busy) else { return };
+        if let Some(LogJob::Append { records, mark, .. }) = running.log_queue.pop_front() {
+            disk.die_in_sync();
+            if running.log.append(&records, mark.as_deref()).is_err() {
+                self.report.torn += 1;
+            }
+        }
+    }
+
+    /// The ledger thread may be in the middle of a job: power goes in one of its syncs, or after the last.
+    fn tear_ledger(&mut self, node: usize) {
+        let (torn, syncs) = (self.random.percent(70), self.random.between(0, 5));
+        let Some(running) = self.running(node) else { return };
+        if !torn || running.ledger_done.is_some() {
+            return;
+        }
+        let Some(job) = running.ledger_queue.pop_front() else { return };
+        let job_before = self.nodes[node].disks.blocks.syncs();
+        self.nodes[node].disks.blocks.die_after_syncs(syncs);
+        // Nobody hears of it.
+        let _ = self.nodes[node].perform_ledger(self.now, job);
+        if self.nodes[node].disks.blocks.syncs() == job_before + syncs {
+            self.report.torn += 1;
+        }
+    }
+
+    /// So may the write-behind thread.
+    fn tear_flush(&mut self, node: usize) {
+        let (torn, syncs) = (self.random.percent(40), self.random.between(0, 4));
+        let Some(running) = self.running(node).filter(|_| torn) else { return };
+        let states = running.services.states.clone();
+        self.nodes[node].disks.states.die_after_syncs(syncs);
+        if states.flush().is_err() {
+            self.report.torn += 1;
+        }
+    }
+
+    pub(super) fn partition(&mut self) {
+        self.sides = self.scenario.partition.as_ref().map(|partition| partition.sides.clone());
+        for a in 0..self.nodes.len() {
+            for b in 0..self.nodes.len() {
+                if a != b && self.is_cut(a, b) {
+                    let (after, life) = (self.random.between(500, 3_000), self.nodes[b].life);
+                    self.schedule(after * MILLISECOND, a, Event::Lost { peer: b, life });
+                }
+            }
+        }
+    }
+
+    pub(super) fn reunite(&mut self) {
+        self.sides = None;
+        for a in 0..self.nodes.len() {
+            for b in 0..a {
+                let after = self.random.between(100, 1_500) * MILLISECOND;
+                self.schedule(after, a, Event::Connect { peer: b });
+            }
+        }
+    }
+
+    pub(super) fn heal(&mut self) {
+        self.healed = true;
+        self.reunite();
+        let highest = self.highest().map_or(0, |(height, _)| height);
+        self.goal = Some(highest + self.scenario.blocks_after);
+        self.schedule(2 * SECOND, 0, Event::SubmitAgain);
+    }
+
+    pub(super) fn highest(&self) -> Option<(u64, BlockId)> {
+        self.nodes.iter().filter_map(|node| node.announced).max()
+    }
+}
