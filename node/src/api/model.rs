@@ -319,7 +319,7 @@ pub struct SyncView {
     pub synced: bool,
     /// The highest head that peers claim.
     pub target: u64,
-    /// What is being done or waited for, in words; empty when synced.
+    /// What is being done or waited for, as a phrase that follows "waiting for".
     pub waiting_for: String,
 }
 

@@ -108,9 +108,11 @@ fn print(view: &StatusView) -> Result<(), Failure> {
     ))?;
     output::line(format!(
         "sync        {}",
-        match view.sync.waiting_for.as_str() {
-            "" => "at the head".to_owned(),
-            reason => format!("{} of {}: waiting for {reason}", view.height, view.sync.target),
+        if view.sync.synced {
+            "no peer claims to have more".to_owned()
+        } else {
+            let (height, target, reason) = (view.height, view.sync.target, &view.sync.waiting_for);
+            format!("{height} of {target}: waiting for {reason}")
         }
     ))?;
     output::line(format!("mempool     {} transactions", view.mempool))?;

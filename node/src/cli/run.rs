@@ -111,30 +111,22 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// Logs go to stderr, with colours only for a person. A second start in one process (tests) keeps the
 /// first log.
 fn start_log(filter: &str) {
-    let filter = tracing_subscriber::EnvFilter::new(quieted(filter));
+    let filter = tracing_subscriber::EnvFilter::new(with_quiet_libraries(filter));
     let ansi = std::io::stderr().is_terminal();
-    let _ = tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(ansi)
-        .try_init();
+        .with_writer(std::io::stderr);
+    let _ = log.with_ansi(ansi).try_init();
 }
 
-/// At "info" our own lines tell what an operator needs; those of libraries are for their authors.
-fn quieted(filter: &str) -> String {
-    const LIBRARIES: [&str; 5] = [
-        "arc_malachitebft_core_consensus",
-        "libp2p_gossipsub",
-        "libp2p_kad",
-        "libp2p_mdns",
-        "libp2p_swarm",
-    ];
-    if filter != "info" {
-        return filter.to_owned();
+/// The libraries log each vote and each address on level info; and Kademlia warns of having no peers,
+/// which is how every first node begins. Who gives targets or a finer level gets what was asked for.
+fn with_quiet_libraries(filter: &str) -> String {
+    match filter {
+        "info" => "info,arc_malachitebft=warn,libp2p=warn,libp2p_kad=error".to_owned(),
+        "warn" => "warn,libp2p_kad=error".to_owned(),
+        other => other.to_owned(),
     }
-    LIBRARIES.iter().fold(filter.to_owned(), |filter, library| {
-        format!("{filter},{library}=error")
-    })
 }
 
 async fn live(config: &Config, arguments: &Arguments) -> Result<(), Failure> {

@@ -162,7 +162,7 @@ pub const KEYS: &[Key] = &[
         "filter",
         Text,
         ["AUREON_LOG_FILTER"],
-        "What is logged to stderr: a level (error, warn, info, debug, trace) or `target=level` entries divided by commas."
+        "What is logged to stderr: a level (error, warn, info, debug, trace; up to info, libraries are kept quieter) or `target=level` entries divided by commas."
     ),
     key!(
         "node",

@@ -33,7 +33,7 @@ pub fn hint<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> String
     nearest(given, names).map_or_else(String::new, |name| format!("; did you mean \"{name}\"?"))
 }
 
-/// How many characters must be inserted, deleted or replaced (Levenshtein), in one row of memory.
+/// How many characters must be inserted or deleted; a replacement is one of each. In one row of memory.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
@@ -41,9 +41,10 @@ fn distance(a: &str, b: &str) -> usize {
         let mut diagonal = row[0];
         row[0] = i + 1;
         for (j, to) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != *to);
+            let moved = (row[j + 1] + 1).min(row[j] + 1);
+            let kept = if from == *to { diagonal } else { usize::MAX };
             diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+            row[j + 1] = moved.min(kept);
         }
     }
     row[b.len()]
@@ -59,9 +60,10 @@ mod tests {
             ("", "", 0),
             ("port", "port", 0),
             ("prot", "port", 2),
+            ("port", "host", 4),
             ("p2p_prt", "p2p_port", 1),
             ("", "abc", 3),
-            ("kitten", "sitting", 3),
+            ("kitten", "sitting", 5),
         ] {
             assert_eq!(distance(a, b), expected, "{a} {b}");
             assert_eq!(distance(b, a), expected, "{b} {a}");
