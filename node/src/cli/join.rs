@@ -5,11 +5,7 @@
 //! fetched is kept in the directory, so the next start needs nobody. A pinned id is compared in every
 //! case, and a directory never changes its network.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use aureon_protocol::{Direction, Event, GenesisInfo, Limits, Multiaddr, PeerId, Status};
 use aureon_types::{Genesis, GenesisId};
@@ -50,7 +46,7 @@ pub async fn genesis(config: &Config, given: Option<&Path>, key: [u8; 32]) -> Re
     Ok(genesis)
 }
 
-fn stored(path: &PathBuf) -> Result<Option<Genesis>, Failure> {
+fn stored(path: &Path) -> Result<Option<Genesis>, Failure> {
     match directory::read_genesis(path) {
         Err(FileError::Missing { .. }) => Ok(None),
         other => Ok(Some(other?)),

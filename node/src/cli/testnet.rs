@@ -152,18 +152,24 @@ fn network(arguments: &Up) -> Result<Network, Failure> {
         block_time: arguments.block_time.unwrap_or(DEFAULT_BLOCK_TIME),
         base_port: arguments.base_port,
     };
-    let Some(dir) = &arguments.dir else {
-        return Ok(Network::create(
+    if let Some(dir) = &arguments.dir
+        && let Some(network) = Network::open(dir)?
+    {
+        check_same(&network, arguments)?;
+        if arguments.base_port.is_some() {
+            testnet::refuse_running(&network)?;
+            network.set_ports(&layout)?;
+        }
+        return Ok(network);
+    }
+    // Before anything is written: a start that cannot succeed leaves nothing behind.
+    Network::check_ports(&layout)?;
+    match &arguments.dir {
+        Some(dir) => Ok(Network::create(dir, &layout)?),
+        None => Ok(Network::create(
             &testnet::fresh_directory(Path::new("."))?,
             &layout,
-        )?);
-    };
-    match Network::open(dir)? {
-        Some(network) => {
-            check_same(&network, arguments)?;
-            Ok(network)
-        }
-        None => Ok(Network::create(dir, &layout)?),
+        )?),
     }
 }
 
@@ -185,10 +191,6 @@ fn check_same(network: &Network, arguments: &Up) -> Result<(), Failure> {
         (_, Some(asked)) if asked != block_time => different(
             format!("a block time of {} ms", block_time.as_millis()),
             format!("{} ms", asked.as_millis()),
-        ),
-        _ if arguments.base_port.is_some_and(|port| port != 0) => different(
-            "its ports in the nodes' config.toml".to_owned(),
-            "others by --base-port".to_owned(),
         ),
         _ => Ok(()),
     }

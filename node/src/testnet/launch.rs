@@ -1,13 +1,12 @@
 //! Starting the nodes of a network.
 
 use std::{
-    net::{IpAddr, SocketAddr, TcpListener},
     path::Path,
     process::Child,
     time::{Duration, Instant},
 };
 
-use super::{Network, StopFlag, TestnetError, multicast, process};
+use super::{Network, StopFlag, TestnetError, multicast, network::refuse_taken, process};
 use crate::{client::Client, config::runtime::Runtime};
 
 /// How long a node may take to tell where it listens, recovery after a crash included.
@@ -193,7 +192,8 @@ fn late(network: &Network, index: usize, patience: Duration, reason: String) -> 
     }
 }
 
-fn refuse_running(network: &Network) -> Result<(), TestnetError> {
+/// Refuses a network of which a node runs.
+pub fn refuse_running(network: &Network) -> Result<(), TestnetError> {
     let running =
         (0..network.nodes).find_map(|index| Some((index, process::running(&network.node_dir(index))?)));
     match running {
@@ -210,23 +210,9 @@ fn refuse_running(network: &Network) -> Result<(), TestnetError> {
 fn check_ports(network: &Network) -> Result<(), TestnetError> {
     for index in 0..network.nodes {
         let document = network.document(index)?;
-        for (what, host, port) in [
-            ("peers", &document.network.host, document.network.p2p_port),
-            ("API", &document.api.host, document.api.port),
-        ] {
-            let Ok(host) = host.parse::<IpAddr>() else {
-                continue;
-            };
-            let taken = TcpListener::bind(SocketAddr::new(host, port))
-                .is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse);
-            if port != 0 && taken {
-                return Err(TestnetError::PortInUse {
-                    port,
-                    what,
-                    name: Network::name(index),
-                });
-            }
-        }
+        let (network, api) = (&document.network, &document.api);
+        refuse_taken(index, "peers", &network.host, network.p2p_port)?;
+        refuse_taken(index, "API", &api.host, api.port)?;
     }
     Ok(())
 }

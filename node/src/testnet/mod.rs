@@ -27,7 +27,7 @@ mod report;
 mod supervise;
 
 pub use error::TestnetError;
-pub use launch::{Launch, Running, launch};
+pub use launch::{Launch, Running, launch, refuse_running};
 pub use network::{Layout, MAX_NODES, Network, fresh_directory, latest_directory};
 pub use process::stop_all;
 pub(crate) use process::{log_tail, spawn};

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    net::{IpAddr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -52,6 +53,27 @@ impl Layout {
             base: self.base_port.unwrap_or_default(),
             nodes: self.nodes,
         })
+    }
+}
+
+/// Refuses a port that another program listens on. Port 0 is always free.
+pub(super) fn refuse_taken(
+    index: usize,
+    what: &'static str,
+    host: &str,
+    port: u16,
+) -> Result<(), TestnetError> {
+    let Ok(host) = host.parse::<IpAddr>() else {
+        // The node itself says what is wrong with it.
+        return Ok(());
+    };
+    match TcpListener::bind(SocketAddr::new(host, port)) {
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Err(TestnetError::PortInUse {
+            port,
+            what,
+            name: Network::name(index),
+        }),
+        _ => Ok(()),
     }
 }
 
@@ -107,6 +129,29 @@ impl Network {
             genesis,
             nodes: record.nodes,
         }))
+    }
+
+    /// Whether a new network of this layout could listen.
+    pub fn check_ports(layout: &Layout) -> Result<(), TestnetError> {
+        let defaults = Document::default();
+        for index in 0..layout.nodes {
+            let (p2p_port, api_port) = layout.ports(index)?;
+            refuse_taken(index, "peers", &defaults.network.host, p2p_port)?;
+            refuse_taken(index, "API", &defaults.api.host, api_port)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the nodes the ports of `layout` from the next start on.
+    pub fn set_ports(&self, layout: &Layout) -> Result<(), TestnetError> {
+        for index in 0..self.nodes {
+            let (p2p_port, api_port) = layout.ports(index)?;
+            self.configure(index, |document| {
+                document.network.p2p_port = p2p_port;
+                document.api.port = api_port;
+            })?;
+        }
+        Ok(())
     }
 
     /// Makes a network in `dir`, which must be empty or absent.
@@ -311,6 +356,9 @@ mod tests {
             .configure(0, |document| document.api.port = 1_234)
             .unwrap();
         assert_eq!(network.document(0).unwrap().api.port, 1_234);
+        network.set_ports(&layout(1, Some(7_000))).unwrap();
+        let document = network.document(0).unwrap();
+        assert_eq!((document.network.p2p_port, document.api.port), (7_000, 7_100));
     }
 
     #[test]

@@ -171,6 +171,9 @@ fn nonces_explain_themselves() {
     );
 }
 
+/// Method, path, content type, body; status, code and a part of the sentence.
+type Case<'a> = (&'a str, &'a str, &'a str, Vec<u8>, u16, &'a str, &'a str);
+
 #[test]
 fn bad_requests_are_problems_that_help() {
     let temp = tempfile::tempdir().unwrap();
@@ -188,7 +191,7 @@ fn bad_requests_are_problems_that_help() {
         .into_bytes();
     let other_hint = transfer(&GenesisId([3; 32]), 0, 1).encode();
     let json = "application/json";
-    let cases: [(&str, &str, &str, Vec<u8>, u16, &str, &str); 17] = [
+    let cases: [Case; 17] = [
         (
             "GET",
             "/nonsense",
