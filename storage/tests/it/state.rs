@@ -1,6 +1,9 @@
 //! The state store: views, flush policy, competing blocks, re-execution.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use aureon_storage::{FlushPolicy, StateStore, StorageError, memory::CrashDisk};
 use aureon_types::{Account, Amount, account::EMPTY_TRIE_ROOT};
@@ -213,6 +216,14 @@ fn listing_pages_through_all_accounts() {
     assert_eq!((seen, total), (25, 25 * 26 / 2));
 }
 
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn blocks_execute_and_commit_while_another_thread_flushes() {
     const BLOCKS: u64 = 150;
@@ -229,12 +240,15 @@ fn blocks_execute_and_commit_while_another_thread_flushes() {
             )
         }))
     };
+    let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while store.flushed().height() < BLOCKS {
+            while !done.load(Ordering::Relaxed) {
                 store.flush().unwrap();
             }
         });
+        // Also when an assertion fails: the scope waits for the thread.
+        let _finished = SetOnDrop(&done);
         // A line of views that never asks the store for its head, as a pipeline of blocks does.
         let (mut view, mut expected) = (store.head(), quiet.head());
         for height in 1..=BLOCKS {
@@ -252,6 +266,7 @@ fn blocks_execute_and_commit_while_another_thread_flushes() {
             assert_eq!(old.height() + 1, height);
         }
     });
+    store.flush().unwrap();
     let root = store.head().root();
     drop(store);
     let again = open_state(&disk, &[]).unwrap();
