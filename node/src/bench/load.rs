@@ -146,12 +146,7 @@ impl Load {
                     .map(|seen| (seen, process::usage(std::process::id())));
                 continue;
             };
-            let last = match see().first_from(begin.at + self.window) {
-                None if exhausted => see()
-                    .last_until(Instant::now())
-                    .filter(|last| last.height > begin.height),
-                last => last,
-            };
+            let last = last_block(&see(), begin, self.window, exhausted);
             if let Some(last) = last {
                 let window = Window { first: begin, last };
                 let exhausted = window.duration() < self.window;
@@ -166,6 +161,19 @@ impl Load {
                 return Err(too_few);
             }
         }
+    }
+}
+
+/// The block that ends the window: the first seen after its length, or the last one seen while there was
+/// something to offer.
+fn last_block(sight: &Sight, begin: Seen, window: Duration, exhausted: bool) -> Option<Seen> {
+    match sight.first_from(begin.at + window) {
+        None if exhausted => sight
+            .blocks
+            .last()
+            .copied()
+            .filter(|last| last.height > begin.height),
+        last => last,
     }
 }
 
@@ -207,6 +215,28 @@ fn busy(first: Usage, last: Usage, time: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_window_ends_after_its_length_or_with_the_load() {
+        let start = Instant::now();
+        let seen = |height: u64| Seen {
+            height,
+            at: start + Duration::from_secs(height),
+        };
+        let sight = Sight {
+            blocks: (1..=9).map(seen).collect(),
+            usage: Vec::new(),
+        };
+        let end = |begin, seconds, exhausted| {
+            last_block(&sight, seen(begin), Duration::from_secs(seconds), exhausted)
+        };
+        assert_eq!(end(2, 4, false), Some(seen(6)));
+        assert_eq!(end(2, 4, true), Some(seen(6)));
+        assert_eq!(end(2, 20, false), None);
+        assert_eq!(end(2, 20, true), Some(seen(9)));
+        // One block is no window.
+        assert_eq!(end(9, 20, true), None);
+    }
 
     #[test]
     fn memory_is_the_most_and_cpu_the_mean_of_the_window() {

@@ -50,11 +50,6 @@ impl Sight {
         self.blocks.iter().copied().find(|seen| seen.at >= time)
     }
 
-    /// The last block seen at or before `time`.
-    pub fn last_until(&self, time: Instant) -> Option<Seen> {
-        self.blocks.iter().copied().rev().find(|seen| seen.at <= time)
-    }
-
     /// The process's uses between two times.
     pub fn usage_between(&self, from: Instant, to: Instant) -> impl Iterator<Item = &(Instant, Usage)> {
         self.usage.iter().filter(move |(at, _)| (from..=to).contains(at))
@@ -200,7 +195,5 @@ mod tests {
         assert_eq!(sight.first_from(at(2_500)), Some(seen(3)));
         assert_eq!(sight.first_from(at(3_000)), Some(seen(3)));
         assert_eq!(sight.first_from(at(5_001)), None);
-        assert_eq!(sight.last_until(at(4_900)), Some(seen(4)));
-        assert_eq!(sight.last_until(start), None);
     }
 }
