@@ -323,10 +323,13 @@ impl Node {
 
     /// Waits until the node stops by itself: its disk failed, or its software did.
     pub async fn stopped(&mut self) -> StopReason {
-        let Some(stopped) = self.stopped.take() else {
+        let Some(stopped) = &mut self.stopped else {
             return std::future::pending().await;
         };
-        match stopped.await {
+        let outcome = stopped.await;
+        // Only now: if this future is dropped before, `shutdown` still waits for the last flush.
+        self.stopped = None;
+        match outcome {
             Ok(Some(reason)) => StopReason(reason),
             Ok(None) => StopReason("it was told to".to_owned()),
             Err(_) => StopReason("the main loop ended unexpectedly".to_owned()),

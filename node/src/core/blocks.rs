@@ -410,13 +410,13 @@ impl Core {
         self.mempool.ready().take_while(fits).collect()
     }
 
-    pub(super) fn on_built(&mut self, now: Now, built: Box<Built>, _effects: &mut Vec<Effect>) {
+    pub(super) fn on_built(&mut self, now: Now, built: Built) {
         let Built {
             height,
             round,
             executed,
             stale,
-        } = *built;
+        } = built;
         for dropped in self.mempool.drop_inapplicable(now.monotonic, stale) {
             tracing::debug!(transaction = %dropped.id, reason = dropped.reason.describe(), "dropped from the pool");
         }
@@ -446,19 +446,19 @@ impl Core {
         effects.push(Effect::Job(Job::Commit(Box::new(committing))));
     }
 
-    pub(super) fn on_committed(&mut self, now: Now, committed: Box<Committed>, effects: &mut Vec<Effect>) {
+    pub(super) fn on_committed(&mut self, now: Now, committed: Committed, effects: &mut Vec<Effect>) {
         if committed.certificate.round == 0 && Some(committed.executed.header().proposer) == self.validator {
             self.limits.on_good_block();
         }
-        self.advance(now, *committed, effects);
+        self.advance(now, committed, effects);
     }
 
-    pub(super) fn on_imported(&mut self, now: Now, imported: Box<Imported>, effects: &mut Vec<Effect>) {
+    pub(super) fn on_imported(&mut self, now: Now, imported: Imported, effects: &mut Vec<Effect>) {
         let Imported {
             batch,
             blocks,
             failure,
-        } = *imported;
+        } = imported;
         for committed in blocks {
             self.advance(now, committed, effects);
         }

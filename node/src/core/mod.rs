@@ -270,9 +270,9 @@ impl Core {
             } => {
                 self.on_proposal_checked(now, message, from, result, effects);
             }
-            Done::Built(built) => self.on_built(now, built, effects),
+            Done::Built(built) => self.on_built(now, *built),
             Done::Executed { block_id, result } => self.on_executed(now, block_id, result, effects),
-            Done::Committed(committed) => self.on_committed(now, committed, effects),
+            Done::Committed(committed) => self.on_committed(now, *committed, effects),
             Done::RangeDecoded {
                 request,
                 peer,
@@ -283,7 +283,7 @@ impl Core {
             Done::RangeVerified { batch, result } => {
                 self.sync_input(now, sync::Input::BatchVerified { batch, result }, effects);
             }
-            Done::Imported(imported) => self.on_imported(now, imported, effects),
+            Done::Imported(imported) => self.on_imported(now, *imported, effects),
             Done::Served { channel, response } => effects.push(Effect::Respond { channel, response }),
             Done::BodyDecoded {
                 request,
