@@ -5,14 +5,11 @@
 
 use std::sync::Arc;
 
-use aureon_chain::{
-    execution::StateReader as _,
-    mempool::{self, MempoolView},
-};
+use aureon_chain::{execution::StateReader as _, mempool::MempoolView};
 use aureon_protocol::NetworkSnapshot;
 use aureon_types::{
     Account, Address, Block, BlockId, CommitCertificate, Genesis, GenesisId, Receipt, SignedTransaction,
-    TransactionId, VerifiedTransaction, transaction::UnverifiedError,
+    TransactionId, VerifiedTransaction,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -22,56 +19,8 @@ use crate::{
     workers::Services,
 };
 
+pub use crate::core::Rejection;
 pub use aureon_chain::mempool::Admitted;
-
-/// Why a transaction is not in the mempool.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
-    /// Its signature or network is wrong.
-    #[error(transparent)]
-    Unverified(#[from] UnverifiedError),
-    /// The mempool does not take it.
-    #[error(transparent)]
-    Pool(#[from] mempool::Rejection),
-}
-
-impl Rejection {
-    /// A stable name for scripts.
-    pub fn code(&self) -> &'static str {
-        use mempool::Rejection as Pool;
-        match self {
-            Self::Unverified(UnverifiedError::BadSignature { .. }) => "bad-signature",
-            Self::Unverified(UnverifiedError::WrongNetwork { .. })
-            | Self::Pool(Pool::WrongNetwork { .. }) => "wrong-network",
-            Self::Pool(rejection) => pool_code(rejection),
-        }
-    }
-
-    /// Whether the transaction is in the pool all the same.
-    pub fn is_known(&self) -> bool {
-        matches!(self, Self::Pool(mempool::Rejection::AlreadyKnown(_)))
-    }
-}
-
-fn pool_code(rejection: &mempool::Rejection) -> &'static str {
-    use mempool::Rejection as Pool;
-    match rejection {
-        Pool::AlreadyKnown(_) => "already-known",
-        Pool::WrongNetwork { .. } => "wrong-network",
-        Pool::GasLimitTooLow { .. } => "gas-limit-too-low",
-        Pool::GasLimitTooHigh { .. } => "gas-limit-too-high",
-        Pool::Underpriced { .. } => "underpriced",
-        Pool::CostOverflow { .. } => "cost-overflow",
-        Pool::Expired { .. } => "expired",
-        Pool::SenderHasCode(_) => "sender-has-code",
-        Pool::NonceTooLow { .. } => "nonce-too-low",
-        Pool::NonceTooFarAhead { .. } => "nonce-too-far-ahead",
-        Pool::ReplacementUnderpriced { .. } => "replacement-underpriced",
-        Pool::InsufficientBalance { .. } => "insufficient-balance",
-        Pool::SenderFull { .. } => "sender-full",
-        _ => "pool-full",
-    }
-}
 
 /// The disk could not be read. Ours, never the asker's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

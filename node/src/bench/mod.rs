@@ -107,6 +107,10 @@ struct Node {
 
 /// Measures. `tell` is given a line for each step.
 pub fn transfers(options: &Options, stop: &StopFlag, tell: &dyn Fn(String)) -> Result<Report, BenchError> {
+    if let Target::Running { api, .. } = &options.target {
+        // A wrong address is told at once, not after the first measurement.
+        Client::new(api).head()?;
+    }
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let load_before = process::load_average();
     tell(format!(

@@ -6,8 +6,7 @@ use aureon_protocol::{PeerId, Status, Topic};
 use aureon_types::SignedTransaction;
 use bytes::Bytes;
 
-use super::{Done, Timer};
-use crate::handle::Rejection;
+use super::{Done, Rejection, Timer};
 
 /// Names a gossiped message for its verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -15,6 +15,7 @@ mod effect;
 mod input;
 mod job;
 mod ranges;
+mod rejection;
 mod requests;
 mod status;
 mod transactions;
@@ -41,6 +42,7 @@ pub use job::{
     Body, BodyFault, Building, Built, CheckedProposal, Committed, Committing, DecodedTransactions, Done,
     Executing, GossipFault, Imported, Importing, Job, Lane, Serving,
 };
+pub use rejection::Rejection;
 pub use status::{MempoolNumbers, NodeStatus};
 pub use transactions::{MAX_UNVERIFIED, decode_batch};
 

@@ -16,10 +16,9 @@ use aureon_types::{
 use prost::Message as _;
 
 use super::{
-    Core, DecodedTransactions, Effect, GossipFault, GossipToken, Job, ReplyToken, SubmitError, Timer,
-    job::TransactionVerdict,
+    Core, DecodedTransactions, Effect, GossipFault, GossipToken, Job, Rejection, ReplyToken, SubmitError,
+    Timer, job::TransactionVerdict,
 };
-use crate::handle::Rejection;
 
 /// Transactions that may wait for their signature check: about a second of both cores.
 pub const MAX_UNVERIFIED: usize = 65_536;
