@@ -56,28 +56,43 @@ fn seed(role: &str, number: u64) -> [u8; 32] {
 }
 
 fn keys(role: &str, count: u64) -> Vec<SecretKey> {
-    (0..count).map(|number| SecretKey::from_seed(seed(role, number))).collect()
+    (0..count)
+        .map(|number| SecretKey::from_seed(seed(role, number)))
+        .collect()
 }
 
 impl Cast {
     pub fn new(scenario: &Scenario) -> Result<Self, SetupError> {
         let validators = keys("validator", number(scenario.validators));
         let senders = keys("sender", SENDERS);
-        let balances: BTreeMap<Address, Amount> =
-            senders.iter().map(|key| (key.address(), Amount(BALANCE))).collect();
+        let balances: BTreeMap<Address, Amount> = senders
+            .iter()
+            .map(|key| (key.address(), Amount(BALANCE)))
+            .collect();
         let genesis = Genesis {
             chain: "simulation".to_owned(),
             timestamp_ms: WALL_MS - 10_000,
-            engine: EngineKind::Poa { authorities: validators.iter().map(SecretKey::public_key).collect() },
+            engine: EngineKind::Poa {
+                authorities: validators.iter().map(SecretKey::public_key).collect(),
+            },
             block_time_ms: scenario.block_time_ms,
             empty_blocks: EmptyBlocks::Always,
             gas_limit: 100 * TRANSFER_GAS,
             min_gas_price: 1,
-            timeouts: BftTimeouts { propose_ms: 800, vote_ms: 400, increment_ms: 200, ceiling_ms: 4_000 },
+            timeouts: BftTimeouts {
+                propose_ms: 800,
+                vote_ms: 400,
+                increment_ms: 200,
+                ceiling_ms: 4_000,
+            },
             balances,
         };
         let pauper = SecretKey::from_seed(seed("pauper", 0));
-        let mut addresses: Vec<Address> = senders.iter().chain(&validators).map(SecretKey::address).collect();
+        let mut addresses: Vec<Address> = senders
+            .iter()
+            .chain(&validators)
+            .map(SecretKey::address)
+            .collect();
         addresses.extend(strangers());
         addresses.push(pauper.address());
         Ok(Self {
@@ -92,10 +107,17 @@ impl Cast {
         })
     }
 
-    /// The node whose key is to propose in the first round of `height`.
-    pub fn proposer(&self, height: u64) -> usize {
-        let proposer = self.chain.schedule.proposer(height, 0).map(|validator| validator.address);
-        self.validators.iter().position(|key| Some(key.address()) == proposer).unwrap_or(0)
+    /// The node whose key is to propose in a round.
+    pub fn proposer(&self, height: u64, round: u32) -> usize {
+        let proposer = self
+            .chain
+            .schedule
+            .proposer(height, round)
+            .map(|validator| validator.address);
+        self.validators
+            .iter()
+            .position(|key| Some(key.address()) == proposer)
+            .unwrap_or(0)
     }
 
     /// The node that signs as `validator`.

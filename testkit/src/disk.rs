@@ -24,8 +24,8 @@ pub struct Disks {
 impl Disks {
     /// Power is lost: of what was not synced, each disk keeps a seeded part.
     pub fn crash(&self, random: &mut Random) {
-        self.blocks.crash(Some(random.next()));
-        self.states.crash(Some(random.next()));
+        self.blocks.crash(Some(random.draw()));
+        self.states.crash(Some(random.draw()));
         self.log.crash(random);
     }
 }
@@ -42,16 +42,27 @@ struct LogState {
     content: Vec<u8>,
     /// So many bytes are safe.
     synced: usize,
-    /// The next sync fails, and everything after it: power is lost in it.
-    dying: bool,
+    /// Syncs done in all lives.
+    syncs: u64,
+    /// Power is lost in the sync with this number.
+    dies_at: Option<u64>,
+    /// It was; only a crash brings it back.
+    dead: bool,
     /// A broken disk: it says that it synced and did not.
     lies: bool,
 }
 
 impl LogDisk {
-    /// Power is lost in the next sync.
-    pub fn die_in_sync(&self) {
-        self.lock().dying = true;
+    /// Power is lost in the sync after the next `count`: that sync and everything after it fails, until
+    /// [`LogDisk::crash`].
+    pub fn die_after_syncs(&self, count: u64) {
+        let mut state = self.lock();
+        state.dies_at = Some(state.syncs.saturating_add(count));
+    }
+
+    /// Syncs done so far, in all lives.
+    pub fn syncs(&self) -> u64 {
+        self.lock().syncs
     }
 
     /// From now on syncs do nothing. For simulations that must fail.
@@ -63,10 +74,13 @@ impl LogDisk {
     pub fn crash(&self, random: &mut Random) {
         let mut state = self.lock();
         let unsynced = state.content.len().saturating_sub(state.synced);
-        let kept = state.synced.saturating_add(random.below(unsynced.saturating_add(1)));
+        let kept = state
+            .synced
+            .saturating_add(random.below(unsynced.saturating_add(1)));
         state.content.truncate(kept);
         state.synced = kept;
-        state.dying = false;
+        state.dies_at = None;
+        state.dead = false;
     }
 
     fn lock(&self) -> MutexGuard<'_, LogState> {
@@ -74,8 +88,22 @@ impl LogDisk {
     }
 }
 
-fn no_power() -> io::Error {
-    io::Error::other("the simulated log disk lost power")
+impl LogState {
+    fn alive(&self) -> io::Result<()> {
+        if self.dead {
+            Err(io::Error::other("the simulated log disk lost power"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A sync begins.
+    fn begin_sync(&mut self) -> io::Result<()> {
+        self.dead |= self.dies_at == Some(self.syncs);
+        self.alive()?;
+        self.syncs = self.syncs.saturating_add(1);
+        Ok(())
+    }
 }
 
 impl LogMedium for LogDisk {
@@ -84,15 +112,15 @@ impl LogMedium for LogDisk {
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.lock().content.extend_from_slice(bytes);
+        let mut state = self.lock();
+        state.alive()?;
+        state.content.extend_from_slice(bytes);
         Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
         let mut state = self.lock();
-        if state.dying {
-            return Err(no_power());
-        }
+        state.begin_sync()?;
         if !state.lies {
             state.synced = state.content.len();
         }
@@ -101,9 +129,7 @@ impl LogMedium for LogDisk {
 
     fn replace(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.lock();
-        if state.dying {
-            return Err(no_power());
-        }
+        state.begin_sync()?;
         state.content = bytes.to_vec();
         state.synced = bytes.len();
         Ok(())
@@ -122,8 +148,8 @@ mod tests {
             disk.append(b"safe").unwrap();
             disk.sync().unwrap();
             disk.append(b"rest").unwrap();
-            disk.die_in_sync();
-            assert!(disk.sync().is_err() && disk.replace(b"").is_err());
+            disk.die_after_syncs(0);
+            assert!(disk.sync().is_err() && disk.append(b"more").is_err() && disk.replace(b"").is_err());
             disk.crash(&mut Random::new(seed));
             let left = disk.read().unwrap();
             assert!(b"saferest".starts_with(&left) && left.len() >= 4);

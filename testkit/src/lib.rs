@@ -42,5 +42,7 @@ mod trace;
 pub use cast::SetupError;
 pub use disk::{Disks, LogDisk};
 pub use random::Random;
-pub use scenario::{Crash, Kind, MILLISECOND, Micros, Partition, SECOND, Sabotage, Scenario, UnknownKind};
+pub use scenario::{
+    Crash, DiskName, Kind, MILLISECOND, Micros, Partition, PowerCut, SECOND, Sabotage, Scenario, UnknownKind,
+};
 pub use simulation::{Report, run};

@@ -70,7 +70,11 @@ pub(crate) struct Load {
 
 impl Load {
     pub fn new(cast: &Cast) -> Self {
-        let senders = cast.senders.iter().map(|key| Sender { key: key.clone(), nonce: 0, latest: BTreeMap::new() });
+        let senders = cast.senders.iter().map(|key| Sender {
+            key: key.clone(),
+            nonce: 0,
+            latest: BTreeMap::new(),
+        });
         let recipients = cast.senders.iter().map(SecretKey::address).chain(strangers());
         Self {
             network: cast.chain.genesis_id,
@@ -87,8 +91,14 @@ impl Load {
     /// Draws what a client submits next.
     pub fn draw(&mut self, random: &mut Random) -> Submission {
         let sender = random.below(self.senders.len());
-        let allowed = |transactions| Submission { transactions, forbidden: false };
-        let forbidden = |transaction| Submission { transactions: vec![transaction], forbidden: true };
+        let allowed = |transactions| Submission {
+            transactions,
+            forbidden: false,
+        };
+        let forbidden = |transaction| Submission {
+            transactions: vec![transaction],
+            forbidden: true,
+        };
         match random.between(0, 99) {
             0..60 => {
                 let count = random.between(1, MOST);
@@ -109,7 +119,15 @@ impl Load {
                 let transaction = self.transfer(&key, self.senders[sender].nonce, 1, random);
                 forbidden(transaction.sign(&key, &GenesisId([9; 32])))
             }
-            _ => allowed(self.senders[sender].latest.values().next_back().cloned().into_iter().collect()),
+            _ => allowed(
+                self.senders[sender]
+                    .latest
+                    .values()
+                    .next_back()
+                    .cloned()
+                    .into_iter()
+                    .collect(),
+            ),
         }
     }
 
@@ -124,7 +142,9 @@ impl Load {
 
     /// Another transaction with the last nonce, at a price that displaces the first.
     fn replacement(&mut self, sender: usize, random: &mut Random) -> SignedTransaction {
-        let Some(nonce) = self.senders[sender].nonce.checked_sub(1) else { return self.next_of(sender, random) };
+        let Some(nonce) = self.senders[sender].nonce.checked_sub(1) else {
+            return self.next_of(sender, random);
+        };
         let signed = self.signed(sender, nonce, 9, random);
         self.senders[sender].latest.insert(nonce, signed.clone());
         signed
@@ -144,21 +164,47 @@ impl Load {
             gas_limit: TRANSFER_GAS,
             gas_price,
             last_valid_height: None,
-            action: Action::Transfer { recipient, amount: Amount(random.between(0, 5_000)) },
+            action: Action::Transfer {
+                recipient,
+                amount: Amount(random.between(0, 5_000)),
+            },
         }
     }
 
     pub fn await_reply(&mut self, node: usize, life: u32, reply: ReplyToken, submission: Submission) {
-        let Submission { transactions, forbidden } = submission;
-        self.pending.insert((node, reply), Pending { node, life, transactions, forbidden });
+        let Submission {
+            transactions,
+            forbidden,
+        } = submission;
+        self.pending.insert(
+            (node, reply),
+            Pending {
+                node,
+                life,
+                transactions,
+                forbidden,
+            },
+        );
     }
 
     /// Takes down an answer; says what is wrong with it.
-    pub fn on_reply(&mut self, node: usize, reply: ReplyToken, outcome: &SubmitOutcome) -> Result<(), String> {
-        let pending = self.pending.remove(&(node, reply)).ok_or("an answer that nobody waits for")?;
+    pub fn on_reply(
+        &mut self,
+        node: usize,
+        reply: ReplyToken,
+        outcome: &SubmitOutcome,
+    ) -> Result<(), String> {
+        let pending = self
+            .pending
+            .remove(&(node, reply))
+            .ok_or("an answer that nobody waits for")?;
         let outcomes = outcome.as_ref().map_err(ToString::to_string)?;
         if outcomes.len() != pending.transactions.len() {
-            return Err(format!("{} answers for {} transactions", outcomes.len(), pending.transactions.len()));
+            return Err(format!(
+                "{} answers for {} transactions",
+                outcomes.len(),
+                pending.transactions.len()
+            ));
         }
         for (transaction, outcome) in pending.transactions.iter().zip(outcomes) {
             self.on_outcome(&pending, transaction, outcome)?;
@@ -177,7 +223,13 @@ impl Load {
             Ok(_) if pending.forbidden => Err(format!("transaction {id} was admitted and is worth nothing")),
             Ok(_) => {
                 let Pending { node, life, .. } = *pending;
-                self.promises.push(Promise { node, life, id, sender: transaction.sender(), nonce });
+                self.promises.push(Promise {
+                    node,
+                    life,
+                    id,
+                    sender: transaction.sender(),
+                    nonce,
+                });
                 Ok(())
             }
             Err(_) => {
@@ -192,10 +244,20 @@ impl Load {
         self.resubmitted = true;
         let lacking = |sender: &Sender| {
             let from = nonce_of(view, &sender.key.address());
-            let transactions = sender.latest.range(from..).map(|(_, transaction)| transaction.clone());
-            Submission { transactions: transactions.collect(), forbidden: false }
+            let transactions = sender
+                .latest
+                .range(from..)
+                .map(|(_, transaction)| transaction.clone());
+            Submission {
+                transactions: transactions.collect(),
+                forbidden: false,
+            }
         };
-        self.senders.iter().map(lacking).filter(|submission| !submission.transactions.is_empty()).collect()
+        self.senders
+            .iter()
+            .map(lacking)
+            .filter(|submission| !submission.transactions.is_empty())
+            .collect()
     }
 
     pub fn is_resubmitted(&self) -> bool {
@@ -204,7 +266,9 @@ impl Load {
 
     /// Whether every nonce that was given out is used in `view`.
     pub fn is_settled(&self, view: &View) -> bool {
-        self.senders.iter().all(|sender| nonce_of(view, &sender.key.address()) >= sender.nonce)
+        self.senders
+            .iter()
+            .all(|sender| nonce_of(view, &sender.key.address()) >= sender.nonce)
     }
 
     pub fn admitted_count(&self) -> u64 {
@@ -214,16 +278,37 @@ impl Load {
     /// What was admitted at a node that did not die since must be included, overtaken by another of its
     /// nonce, or still wait there.
     pub fn check_admitted(&self, nodes: &[Node]) -> Result<(), String> {
-        for Promise { node, life, id, sender, nonce } in &self.promises {
-            let Some(running) = nodes[*node].running.as_ref().filter(|_| nodes[*node].life == *life) else { continue };
-            let included = running.services.blocks.transaction(id).map_err(|error| error.to_string())?.is_some();
+        for Promise {
+            node,
+            life,
+            id,
+            sender,
+            nonce,
+        } in &self.promises
+        {
+            let Some(running) = nodes[*node]
+                .running
+                .as_ref()
+                .filter(|_| nodes[*node].life == *life)
+            else {
+                continue;
+            };
+            let included = running
+                .services
+                .blocks
+                .transaction(id)
+                .map_err(|error| error.to_string())?
+                .is_some();
             let overtaken = nonce_of(running.core.view(), sender) > *nonce;
             let waits = running.core.mempool().by_id(id).is_some();
             let replaced = self.promises.iter().any(|other| {
-                (other.node, other.life, other.sender, other.nonce) == (*node, *life, *sender, *nonce) && other.id != *id
+                (other.node, other.life, other.sender, other.nonce) == (*node, *life, *sender, *nonce)
+                    && other.id != *id
             });
             if !included && !overtaken && !waits && !replaced {
-                return Err(format!("node {node} admitted transaction {id} with nonce {nonce}, and it has vanished"));
+                return Err(format!(
+                    "node {node} admitted transaction {id} with nonce {nonce}, and it has vanished"
+                ));
             }
         }
         Ok(())

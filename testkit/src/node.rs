@@ -15,9 +15,7 @@ use aureon_chain::mempool;
 use aureon_consensus::{Now, SignMark};
 use aureon_node::{
     adapters::consensus_log::ConsensusLog,
-    core::{
-        ChannelToken, Core, Done, Effect, GossipToken, Job, LogJob, ReplyToken, RequestToken, Start,
-    },
+    core::{ChannelToken, Core, Done, Effect, GossipToken, Job, LogJob, ReplyToken, RequestToken, Start},
     run::decode_log,
     workers::{Ledger, RecoveryError, Services},
 };
@@ -35,8 +33,12 @@ use crate::{
 /// redb's page cache of each store.
 const CACHE_BYTES: usize = 1 << 20;
 /// Flushes come often, so that crashes fall before, into and after them.
-const FLUSH: FlushPolicy =
-    FlushPolicy { interval: Duration::from_millis(900), soft_bytes: 1 << 20, hard_bytes: 8 << 20, blocks: 6 };
+const FLUSH: FlushPolicy = FlushPolicy {
+    interval: Duration::from_millis(900),
+    soft_bytes: 1 << 20,
+    hard_bytes: 8 << 20,
+    blocks: 6,
+};
 /// What choosing one transaction for a block takes, as the builder's clock shows it.
 const CLOCK_STEP: Duration = Duration::from_micros(20);
 
@@ -123,6 +125,8 @@ pub(crate) struct Node {
     pub running: Option<Running>,
     /// The wall clock is ahead by this, in milliseconds.
     pub skew_ms: i64,
+    /// Power goes as soon as its ledger or log is at work, for so long.
+    pub doomed: Option<Micros>,
     /// Not known to be dishonest.
     pub honest: bool,
     /// The highest head that it ever announced.
@@ -144,6 +148,7 @@ impl Node {
             life: 0,
             running: None,
             skew_ms,
+            doomed: None,
             honest: true,
             announced: None,
             conjured: None,
@@ -169,7 +174,11 @@ impl Node {
         let mut balances = genesis.balances.clone();
         balances.extend(self.conjured);
         let states = StateStore::open(states, CACHE_BYTES, FLUSH, chain.genesis_id, balances)?;
-        let services = Services { chain, blocks: Arc::new(blocks), states: Arc::new(states) };
+        let services = Services {
+            chain,
+            blocks: Arc::new(blocks),
+            states: Arc::new(states),
+        };
         let ledger = Ledger::recover(services.clone())?;
         let (log, recovered) = ConsensusLog::open(self.disks.log.clone())?;
         if recovered.damaged {
@@ -207,7 +216,10 @@ impl Node {
             gossip: BTreeMap::new(),
             channels: BTreeMap::new(),
             requests: BTreeMap::new(),
-            status: Status { height: info.height, head_id: info.id },
+            status: Status {
+                height: info.height,
+                head_id: info.id,
+            },
             told: None,
             tokens: 0,
         });

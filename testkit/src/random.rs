@@ -11,7 +11,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,13 +23,13 @@ impl Random {
     /// simulation could notice.
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
         let span = high.saturating_sub(low).saturating_add(1);
-        low.saturating_add(self.next().checked_rem(span).unwrap_or(0))
+        low.saturating_add(self.draw().checked_rem(span).unwrap_or(0))
     }
 
     /// A place in a list of `count`; 0 for an empty one.
     pub fn below(&mut self, count: usize) -> usize {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
-        usize::try_from(self.next().checked_rem(count).unwrap_or(0)).unwrap_or(0)
+        usize::try_from(self.draw().checked_rem(count).unwrap_or(0)).unwrap_or(0)
     }
 
     /// Whether something happens that happens `percent` times in a hundred.
@@ -45,8 +45,12 @@ mod tests {
     #[test]
     fn the_stream_is_the_published_one() {
         let mut random = Random::new(1_234_567);
-        let expected = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
-        assert_eq!(expected.map(|_| random.next()), expected);
+        let expected = [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+        ];
+        assert_eq!(expected.map(|_| random.draw()), expected);
     }
 
     #[test]

@@ -25,11 +25,21 @@ pub enum Kind {
     LateJoiner,
     /// One validator alone, dying again and again.
     Lone,
+    /// Power goes in a certain sync of a certain disk: neighbouring seeds walk through all of them,
+    /// from the very first.
+    EverySync,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Calm, Self::Storm, Self::AllCrash, Self::LateJoiner, Self::Lone];
+    pub const ALL: [Self; 6] = [
+        Self::Calm,
+        Self::Storm,
+        Self::AllCrash,
+        Self::LateJoiner,
+        Self::Lone,
+        Self::EverySync,
+    ];
 
     /// As on the command line.
     pub fn name(self) -> &'static str {
@@ -39,6 +49,7 @@ impl Kind {
             Self::AllCrash => "all-crash",
             Self::LateJoiner => "late-joiner",
             Self::Lone => "lone",
+            Self::EverySync => "every-sync",
         }
     }
 }
@@ -51,14 +62,17 @@ impl fmt::Display for Kind {
 
 /// A name that no scenario has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no scenario \"{0}\"; there are calm, storm, all-crash, late-joiner and lone")]
+#[error("there is no scenario \"{0}\"; there are calm, storm, all-crash, late-joiner, lone and every-sync")]
 pub struct UnknownKind(String);
 
 impl FromStr for Kind {
     type Err = UnknownKind;
 
     fn from_str(name: &str) -> Result<Self, UnknownKind> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| UnknownKind(name.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or_else(|| UnknownKind(name.to_owned()))
     }
 }
 
@@ -71,8 +85,8 @@ pub enum Sabotage {
     None,
     /// Log disks say that they synced and did not, so votes leave before they are durable.
     SkipLogSync,
-    /// The proposer of the first block has money that the genesis did not give, so its blocks have
-    /// roots that are wrong for all others. It is known to be dishonest.
+    /// A proposer of the first block has money that the genesis did not give, so its blocks have roots
+    /// that are wrong for all others. It is known to be dishonest.
     BadRoot {
         /// The others judge its blocks by its own state, which is to accept a bad root.
         accepted: bool,
@@ -96,6 +110,28 @@ pub struct Crash {
     pub nodes: Vec<usize>,
     /// How long each is down.
     pub down: Micros,
+}
+
+/// One of a machine's disks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskName {
+    /// With `blocks.redb`.
+    Blocks,
+    /// With `state.redb`.
+    States,
+    /// With the consensus log.
+    Log,
+}
+
+/// A machine that will lose power in the middle of a sync.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PowerCut {
+    /// Whose.
+    pub node: usize,
+    /// The disk that syncs at that moment.
+    pub disk: DiskName,
+    /// The syncs of that disk before.
+    pub after_syncs: u64,
 }
 
 /// A partition that is to come.
@@ -134,8 +170,14 @@ pub struct Scenario {
     pub skew_ms: u64,
     /// In order of time.
     pub crashes: Vec<Crash>,
+    /// Whether a crash may wait for the moment when the node's ledger or log is at work.
+    pub strike_at_work: bool,
+    /// At most one.
+    pub power_cut: Option<PowerCut>,
     /// At most one.
     pub partition: Option<Partition>,
+    /// Pairs that never hear of each other directly, the lower number first.
+    pub apart: Vec<(usize, usize)>,
     /// Submissions of clients, spread over the time until healing.
     pub submissions: usize,
     /// From then on nothing goes wrong any more and no new transactions come.
@@ -160,6 +202,7 @@ impl Scenario {
             Kind::AllCrash => calm.all_crash(&mut random),
             Kind::LateJoiner => calm.late_joiner(&mut random),
             Kind::Lone => calm.lone(&mut random),
+            Kind::EverySync => calm.every_sync(seed, &mut random),
         }
     }
 
@@ -187,7 +230,10 @@ impl Scenario {
             delay: (MILLISECOND, random.between(2, 20).saturating_mul(MILLISECOND)),
             skew_ms: 300,
             crashes: Vec::new(),
+            strike_at_work: false,
+            power_cut: None,
             partition: None,
+            apart: Vec::new(),
             submissions: 16,
             heal_at: 2 * SECOND,
             blocks_after: 3,
@@ -197,7 +243,7 @@ impl Scenario {
     }
 
     fn storm(self, random: &mut Random) -> Self {
-        let heal_at = 8 * SECOND;
+        let heal_at = 7 * SECOND;
         let crashes = (0..random.between(1, 4)).map(|_| Crash {
             at: random.between(SECOND / 5, heal_at - SECOND),
             nodes: vec![random.below(self.validators)],
@@ -212,8 +258,13 @@ impl Scenario {
             loss_percent: 5,
             duplicate_percent: 5,
             delay: (MILLISECOND, 50 * MILLISECOND),
-            partition: Some(Partition { at, until: at + random.between(SECOND, 3 * SECOND), sides }),
+            partition: Some(Partition {
+                at,
+                until: at + random.between(SECOND, 3 * SECOND),
+                sides,
+            }),
             crashes,
+            strike_at_work: true,
             submissions: 30,
             heal_at,
             deadline: 180 * SECOND,
@@ -223,12 +274,22 @@ impl Scenario {
 
     fn all_crash(self, random: &mut Random) -> Self {
         let all: Vec<usize> = (0..self.validators).collect();
-        let crash = |at, down| Crash { at, nodes: all.clone(), down };
+        let crash = |at, down| Crash {
+            at,
+            nodes: all.clone(),
+            down,
+        };
         let first = random.between(600, 1_800).saturating_mul(MILLISECOND);
         let second = first + random.between(1_200, 2_500).saturating_mul(MILLISECOND);
         let down = |random: &mut Random| random.between(50, 800).saturating_mul(MILLISECOND);
         let crashes = vec![crash(first, down(random)), crash(second, down(random))];
-        Self { kind: Kind::AllCrash, crashes, heal_at: 5 * SECOND, deadline: 120 * SECOND, ..self }
+        Self {
+            kind: Kind::AllCrash,
+            crashes,
+            heal_at: 5 * SECOND,
+            deadline: 120 * SECOND,
+            ..self
+        }
     }
 
     fn late_joiner(self, random: &mut Random) -> Self {
@@ -244,6 +305,7 @@ impl Scenario {
             followers_at: at,
             loss_percent: 2,
             crashes: vec![crash],
+            strike_at_work: true,
             heal_at: 5 * SECOND,
             ..self
         }
@@ -253,10 +315,40 @@ impl Scenario {
         let mut at = 0;
         let crashes = (0..4).map(|_| {
             at += random.between(300, 1_200).saturating_mul(MILLISECOND);
-            Crash { at, nodes: vec![0], down: random.between(10, 300).saturating_mul(MILLISECOND) }
+            Crash {
+                at,
+                nodes: vec![0],
+                down: random.between(10, 300).saturating_mul(MILLISECOND),
+            }
         });
         let crashes = crashes.collect();
-        Self { kind: Kind::Lone, validators: 1, crashes, heal_at: 6 * SECOND, ..self }
+        Self {
+            kind: Kind::Lone,
+            validators: 1,
+            crashes,
+            strike_at_work: true,
+            heal_at: 5 * SECOND,
+            ..self
+        }
+    }
+
+    /// Seeds go through the disks, then on to the next sync; every other one has four validators.
+    fn every_sync(self, seed: u64, random: &mut Random) -> Self {
+        let validators = if seed.is_multiple_of(2) { 1 } else { 4 };
+        let disk =
+            [DiskName::Blocks, DiskName::States, DiskName::Log][usize::try_from(seed / 2 % 3).unwrap_or(0)];
+        let power_cut = PowerCut {
+            node: random.below(validators),
+            disk,
+            after_syncs: seed / 6,
+        };
+        Self {
+            kind: Kind::EverySync,
+            validators,
+            power_cut: Some(power_cut),
+            heal_at: 3 * SECOND,
+            ..self
+        }
     }
 }
 
@@ -270,10 +362,15 @@ mod tests {
             assert_eq!(kind.name().parse(), Ok(kind));
             for seed in 0..200 {
                 let scenario = Scenario::new(kind, seed);
-                assert_eq!(format!("{scenario:?}"), format!("{:?}", Scenario::new(kind, seed)));
+                assert_eq!(
+                    format!("{scenario:?}"),
+                    format!("{:?}", Scenario::new(kind, seed))
+                );
                 assert_eq!(scenario.kind, kind);
                 let wrong = scenario.crashes.iter().map(|crash| crash.at);
-                let last = wrong.chain(scenario.partition.iter().map(|partition| partition.until)).max();
+                let last = wrong
+                    .chain(scenario.partition.iter().map(|partition| partition.until))
+                    .max();
                 assert!(last.unwrap_or(0) < scenario.heal_at, "{kind} {seed}");
                 assert!(scenario.crashes.is_sorted_by_key(|crash| crash.at));
             }

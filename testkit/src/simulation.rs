@@ -21,7 +21,7 @@ use crate::{
     load::Load,
     node::{Node, Running},
     random::Random,
-    scenario::{MILLISECOND, Micros, SECOND, Sabotage, Scenario},
+    scenario::{MILLISECOND, Micros, PowerCut, SECOND, Sabotage, Scenario},
     trace::{self, Trace},
 };
 use checks::Checks;
@@ -31,8 +31,12 @@ use twins::Twins;
 enum Event {
     /// The machine starts.
     Boot,
-    /// The machine loses power for so long.
+    /// The machine loses power for so long, now or while it is at work next.
     Crash {
+        down: Micros,
+    },
+    /// It does so now.
+    Strike {
         down: Micros,
     },
     PartitionBegins,
@@ -144,6 +148,8 @@ struct Simulation {
     /// The side of each node, while the network is cut.
     sides: Option<Vec<bool>>,
     healed: bool,
+    /// A power cut that has not come yet: whose, which disk, and after how many syncs of it.
+    power_cut: Option<PowerCut>,
     /// The height that all must reach, once it is known.
     goal: Option<u64>,
     /// A head moved or a node started since it was last looked at.
@@ -184,6 +190,7 @@ impl Simulation {
             queue: BTreeMap::new(),
             sides: None,
             healed: false,
+            power_cut: scenario.power_cut.clone(),
             goal: None,
             moved: false,
             finished: false,
@@ -196,9 +203,14 @@ impl Simulation {
 
     fn begin(&mut self) {
         self.prepare_sabotage();
+        self.prepare_power_cut();
         for node in 0..self.nodes.len() {
             let late = node >= self.scenario.validators;
-            let at = if late { self.scenario.followers_at } else { self.random.between(0, 50) * MILLISECOND };
+            let at = if late {
+                self.scenario.followers_at
+            } else {
+                self.random.between(0, 50) * MILLISECOND
+            };
             self.schedule_at(at, node, Event::Boot);
         }
         for crash in self.scenario.crashes.clone() {
@@ -222,11 +234,16 @@ impl Simulation {
     fn prepare_sabotage(&mut self) {
         match self.scenario.sabotage {
             Sabotage::None => {}
-            Sabotage::SkipLogSync => self.nodes.iter().for_each(|node| node.disks.log.lie_about_syncs()),
+            Sabotage::SkipLogSync => self
+                .nodes
+                .iter()
+                .for_each(|node| node.disks.log.lie_about_syncs()),
             Sabotage::BadRoot { .. } => {
-                let liar = self.cast.proposer(1);
+                // In the first round of all, nodes may not have met yet.
+                let liar = self.cast.proposer(1, 1);
                 self.nodes[liar].honest = false;
-                self.nodes[liar].conjured = Some((self.cast.pauper.address(), aureon_types::Amount(1_000_000)));
+                self.nodes[liar].conjured =
+                    Some((self.cast.pauper.address(), aureon_types::Amount(1_000_000)));
             }
             Sabotage::SignTwice { nodes, known } => {
                 for node in self.nodes.iter_mut().take(nodes) {
@@ -265,7 +282,8 @@ impl Simulation {
     fn on_event(&mut self, node: usize, event: Event) {
         match event {
             Event::Boot => self.boot(node),
-            Event::Crash { down } => self.crash(node, down),
+            Event::Crash { down } => self.plan_crash(node, down),
+            Event::Strike { down } => self.crash(node, down),
             Event::PartitionBegins => self.partition(),
             Event::PartitionEnds => self.reunite(),
             Event::Heal => self.heal(),
@@ -280,7 +298,12 @@ impl Simulation {
             Event::Work(job) => self.work(node, *job),
             Event::LogWorks => self.log_works(node),
             Event::Gossip { from, topic, data } => self.on_gossip(node, from, topic, data),
-            Event::Ask { from, life, token, data } => self.on_ask(node, from, life, token, &data),
+            Event::Ask {
+                from,
+                life,
+                token,
+                data,
+            } => self.on_ask(node, from, life, token, &data),
             Event::Answer { from, token, data } => self.on_answer(node, from, token, &data),
             Event::NoAnswer { token, error } => self.on_no_answer(node, token, error),
             Event::PeerStatus { from, status } => self.on_status(node, from, status),
@@ -292,7 +315,9 @@ impl Simulation {
     /// Gives the core of a node an input and does what it wants.
     fn tell(&mut self, node: usize, input: Input) {
         let now = self.nodes[node].now(self.now);
-        let Some(running) = self.nodes[node].running.as_mut() else { return };
+        let Some(running) = self.nodes[node].running.as_mut() else {
+            return;
+        };
         self.trace.record(self.now, node, "input", &trace::input(&input));
         let mut effects = Vec::new();
         running.core.handle(now, input, &mut effects);
@@ -312,7 +337,11 @@ impl Simulation {
             Effect::Request { peer, request, body } => self.ask(node, &peer, request, &body),
             Effect::Respond { channel, response } => self.answer(node, channel, &response),
             Effect::SetStatus(status) => self.set_status(node, status),
-            Effect::Penalize { peer, offence, reason } => self.on_penalty(node, &peer, offence, &reason),
+            Effect::Penalize {
+                peer,
+                offence,
+                reason,
+            } => self.on_penalty(node, &peer, offence, &reason),
             Effect::StartTimer { timer, after } => {
                 let after = Micros::try_from(after.as_micros()).unwrap_or(Micros::MAX / 2);
                 self.schedule_own(after, node, Event::Timer(timer));
@@ -332,7 +361,14 @@ impl Simulation {
     }
 
     fn schedule_at(&mut self, at: Micros, node: usize, event: Event) {
-        self.put(at, Scheduled { node, life: None, event });
+        self.put(
+            at,
+            Scheduled {
+                node,
+                life: None,
+                event,
+            },
+        );
     }
 
     /// Happens whether or not the node dies before.

@@ -40,20 +40,36 @@ impl Trace {
 pub(crate) fn input(input: &Input) -> Vec<u8> {
     match input {
         Input::Submit { transactions, reply } => {
-            let ids: Vec<_> = transactions.iter().map(|transaction| transaction.leaf()).collect();
+            let ids: Vec<_> = transactions
+                .iter()
+                .map(|transaction| transaction.leaf())
+                .collect();
             format!("{reply:?} {ids:?}").into_bytes()
         }
-        Input::Gossip { topic, from, message, data } => {
-            [format!("{topic} {from} {message:?}").as_bytes(), data].concat()
-        }
+        Input::Gossip {
+            topic,
+            from,
+            message,
+            data,
+        } => [format!("{topic} {from} {message:?}").as_bytes(), data].concat(),
         Input::PeerReady { peer, status } | Input::PeerStatus { peer, status } => {
             format!("{peer} {status:?}").into_bytes()
         }
         Input::PeerGone { peer } => peer.to_bytes(),
-        Input::Request { peer, channel, request } => {
-            [format!("{peer} {channel:?}").into_bytes(), request.encode_to_vec()].concat()
-        }
-        Input::Response { request, peer, result } => {
+        Input::Request {
+            peer,
+            channel,
+            request,
+        } => [
+            format!("{peer} {channel:?}").into_bytes(),
+            request.encode_to_vec(),
+        ]
+        .concat(),
+        Input::Response {
+            request,
+            peer,
+            result,
+        } => {
             let result = result.as_ref().map(proto::SyncResponse::encode_to_vec);
             format!("{request:?} {peer} {result:?}").into_bytes()
         }
@@ -64,22 +80,39 @@ pub(crate) fn input(input: &Input) -> Vec<u8> {
 
 fn done(done: &Done) -> String {
     match done {
-        Done::TransactionsVerified { batch, verdicts, height } => {
-            let verdicts: Vec<_> = verdicts.iter().map(|verdict| verdict.as_ref().map(|(_, account)| account)).collect();
+        Done::TransactionsVerified {
+            batch,
+            verdicts,
+            height,
+        } => {
+            let verdicts: Vec<_> = verdicts
+                .iter()
+                .map(|verdict| verdict.as_ref().map(|(_, account)| account))
+                .collect();
             format!("verified {batch} {verdicts:?} {height}")
         }
-        Done::TransactionsDecoded { message, decoded, .. } => format!("transactions {message:?} {}", decoded.is_ok()),
+        Done::TransactionsDecoded { message, decoded, .. } => {
+            format!("transactions {message:?} {}", decoded.is_ok())
+        }
         Done::ConsensusChecked { message, result, .. } => format!("consensus {message:?} {}", result.is_ok()),
         Done::ProposalChecked { message, result, .. } => format!("proposal {message:?} {}", result.is_ok()),
         Done::Built(built) => {
             let root = built.executed.header().state_root;
-            format!("built {} {} {} {root} {:?}", built.height, built.round, built.executed.id(), built.stale)
+            format!(
+                "built {} {} {} {root} {:?}",
+                built.height,
+                built.round,
+                built.executed.id(),
+                built.stale
+            )
         }
         Done::Executed { block_id, result } => format!("executed {block_id} {}", result.is_ok()),
         Done::Committed(committed) => format!("committed {}", committed.executed.id()),
         Done::RangeDecoded { request, result, .. } => format!("range {request:?} {}", result.is_ok()),
         Done::BodyDecoded { request, result, .. } => format!("body {request:?} {}", result.is_ok()),
-        Done::BodyTransactionsDecoded { request, result, .. } => format!("leaves {request:?} {}", result.is_ok()),
+        Done::BodyTransactionsDecoded { request, result, .. } => {
+            format!("leaves {request:?} {}", result.is_ok())
+        }
         Done::RangeVerified { batch, result } => format!("range verified {batch:?} {}", result.is_ok()),
         Done::Imported(imported) => {
             let ids: Vec<_> = imported.blocks.iter().map(|block| block.executed.id()).collect();
@@ -109,11 +142,18 @@ mod tests {
     fn every_part_of_an_entry_and_their_order_count() {
         let hash = |entries: &[(Micros, usize, &str, &[u8])]| {
             let mut trace = Trace::default();
-            entries.iter().for_each(|(at, node, what, content)| trace.record(*at, *node, what, content));
+            entries
+                .iter()
+                .for_each(|(at, node, what, content)| trace.record(*at, *node, what, content));
             trace.hash()
         };
         let one = (1, 2, "ab", b"c".as_slice());
-        let others = [(2, 2, "ab", b"c".as_slice()), (1, 3, "ab", b"c"), (1, 2, "a", b"bc"), (1, 2, "ab", b"d")];
+        let others = [
+            (2, 2, "ab", b"c".as_slice()),
+            (1, 3, "ab", b"c"),
+            (1, 2, "a", b"bc"),
+            (1, 2, "ab", b"d"),
+        ];
         assert_eq!(hash(&[one]), hash(&[one]));
         for other in others {
             assert_ne!(hash(&[one]), hash(&[other]), "{other:?}");

@@ -27,7 +27,7 @@ struct Arguments {
     /// Seeds, the last not included (0..1000), or a single one.
     #[arg(long, default_value = "0..100", value_parser = seeds)]
     seeds: Range<u64>,
-    /// calm, storm, all-crash, late-joiner or lone; all of them if not given.
+    /// calm, storm, all-crash, late-joiner, lone or every-sync; all of them if not given.
     #[arg(long)]
     scenario: Option<Kind>,
     /// Threads; simulations share nothing.
@@ -79,7 +79,11 @@ fn run_all(arguments: &Arguments, kind: Kind) -> Total {
     let total = Mutex::new(Total::default());
     let work = || loop {
         let seed = next.fetch_add(1, Ordering::Relaxed);
-        let failed = total.lock().unwrap_or_else(PoisonError::into_inner).failed.is_some();
+        let failed = total
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .failed
+            .is_some();
         if seed >= arguments.seeds.end || failed {
             return;
         }
@@ -91,7 +95,10 @@ fn run_all(arguments: &Arguments, kind: Kind) -> Total {
             let seconds = report.ended / SECOND;
             println!("{kind} {seed}: {seconds} s, {report:?}");
         }
-        total.lock().unwrap_or_else(PoisonError::into_inner).add(seed, report);
+        total
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(seed, report);
     };
     thread::scope(|scope| {
         for _ in 0..arguments.threads.max(1) {

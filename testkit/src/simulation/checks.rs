@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use aureon_chain::{assembly::ProposedBlock, execution::{StateCommitment as _, StateReader as _}};
+use aureon_chain::{
+    assembly::ProposedBlock,
+    execution::{StateCommitment as _, StateReader as _},
+};
 use aureon_node::adapters::View;
 use aureon_protocol::{Status, Topic};
 use aureon_storage::StorageError;
@@ -33,7 +36,9 @@ impl Simulation {
     pub(super) fn check_signed(&mut self, node: usize, topic: Topic, data: &[u8]) {
         let (occasion, content) = match topic {
             Topic::Consensus => {
-                let Some((signed, _)) = Self::as_vote(data) else { return };
+                let Some((signed, _)) = Self::as_vote(data) else {
+                    return;
+                };
                 let kind = match signed.vote.kind {
                     VoteKind::Prevote => "prevote",
                     VoteKind::Precommit => "precommit",
@@ -46,8 +51,16 @@ impl Simulation {
                     return self.violate(format!("node {node} published a proposal that nobody can read"));
                 };
                 let proposal = proposed.proposal.proposal;
-                let occasion = (proposed.proposal.proposer, "proposal", proposal.height, proposal.round);
-                (occasion, format!("{} {:?}", proposal.block_id, proposal.valid_round))
+                let occasion = (
+                    proposed.proposal.proposer,
+                    "proposal",
+                    proposal.height,
+                    proposal.round,
+                );
+                (
+                    occasion,
+                    format!("{} {:?}", proposal.block_id, proposal.valid_round),
+                )
             }
             Topic::Transactions => return,
         };
@@ -55,7 +68,12 @@ impl Simulation {
         if signer.is_none_or(|signer| !self.nodes[signer].honest) {
             return;
         }
-        let before = self.checks.signed.entry(occasion).or_insert_with(|| content.clone()).clone();
+        let before = self
+            .checks
+            .signed
+            .entry(occasion)
+            .or_insert_with(|| content.clone())
+            .clone();
         if before != content {
             let (_, kind, height, round) = occasion;
             self.violate(format!(
@@ -96,7 +114,9 @@ impl Simulation {
         if let Some((announced, id)) = self.nodes[node].announced
             && announced > height
         {
-            return self.violate(format!("node {node} announced block {announced} ({id}) and came back with {height}"));
+            return self.violate(format!(
+                "node {node} announced block {announced} ({id}) and came back with {height}"
+            ));
         }
         self.checks.looked.remove(&node);
         self.check_chain(node);
@@ -111,7 +131,9 @@ impl Simulation {
 
     fn look_at_chain(&mut self, node: usize) -> Result<(), String> {
         let from = self.checks.looked.get(&node).copied().unwrap_or(0);
-        let Some(running) = &self.nodes[node].running else { return Ok(()) };
+        let Some(running) = &self.nodes[node].running else {
+            return Ok(());
+        };
         let (head, head_id) = running.core.head();
         let blocks = &running.services.blocks;
         for height in from + 1..=head {
@@ -130,17 +152,24 @@ impl Simulation {
             }
         }
         if head > 0 {
-            let header = blocks.header_by_height(head).map_err(told)?.ok_or("its head has no header")?;
+            let header = blocks
+                .header_by_height(head)
+                .map_err(told)?
+                .ok_or("its head has no header")?;
             let root = running.core.view().root();
             if header.id() != head_id || header.header().state_root != root {
                 let wanted = header.header().state_root;
-                return Err(format!("the state after block {head} has root {root}, its header says {wanted}"));
+                return Err(format!(
+                    "the state after block {head} has root {root}, its header says {wanted}"
+                ));
             }
         }
         let supply = self.supply(running.core.view()).map_err(told)?;
         let genesis = self.cast.chain.genesis.supply();
         if supply != genesis {
-            return Err(format!("after block {head} there are {supply} base units, the genesis made {genesis}"));
+            return Err(format!(
+                "after block {head} there are {supply} base units, the genesis made {genesis}"
+            ));
         }
         self.checks.looked.insert(node, head);
         Ok(())
@@ -156,7 +185,9 @@ impl Simulation {
 
     /// Once nothing goes wrong any more: whether all nodes have come as far as they should.
     pub(super) fn look_whether_finished(&mut self) {
-        let Some(goal) = self.goal.filter(|_| self.moved) else { return };
+        let Some(goal) = self.goal.filter(|_| self.moved) else {
+            return;
+        };
         self.moved = false;
         self.finished = self.load.is_resubmitted()
             && self.honest().all(|node| {
@@ -188,7 +219,9 @@ impl Simulation {
         });
         let nodes: Vec<String> = nodes.collect();
         let seconds = self.scenario.deadline / SECOND;
-        self.violate(format!("after {seconds} s not all nodes have reached height {goal}: {nodes:#?}"));
+        self.violate(format!(
+            "after {seconds} s not all nodes have reached height {goal}: {nodes:#?}"
+        ));
     }
 
     /// What can be looked at only at the end.
@@ -206,13 +239,17 @@ impl Simulation {
 
     /// Every account on disk, and a valid certificate for every block.
     fn look_at_disk(&mut self, node: usize) -> Result<(), String> {
-        let Some(running) = &self.nodes[node].running else { return Err("it is down".to_owned()) };
+        let Some(running) = &self.nodes[node].running else {
+            return Err("it is down".to_owned());
+        };
         let services = &running.services;
         services.states.flush().map_err(told)?;
         let total = added_up(&services.states).map_err(told)?;
         let genesis = self.cast.chain.genesis.supply();
         if total != genesis.0 {
-            return Err(format!("all accounts together hold {total} base units, the genesis made {genesis}"));
+            return Err(format!(
+                "all accounts together hold {total} base units, the genesis made {genesis}"
+            ));
         }
         let mut parent = BlockId(self.cast.chain.genesis_id.0);
         for height in 1..=running.core.head().0 {
@@ -222,10 +259,16 @@ impl Simulation {
                 return Err(format!("block {height} does not follow block {parent}"));
             }
             parent = header.id();
-            let certificate = services.blocks.certificate(height).map_err(told)?.unwrap_or_default();
+            let certificate = services
+                .blocks
+                .certificate(height)
+                .map_err(told)?
+                .unwrap_or_default();
             let certificate = CommitCertificate::decode(&certificate).map_err(told)?;
             let set = self.cast.chain.schedule.at(height);
-            certificate.verify(set, &self.cast.chain.genesis_id).map_err(told)?;
+            certificate
+                .verify(set, &self.cast.chain.genesis_id)
+                .map_err(told)?;
             if certificate.block_id != parent {
                 return Err(format!("the certificate of block {height} is of another block"));
             }
@@ -243,8 +286,12 @@ fn added_up(states: &aureon_storage::StateStore) -> Result<u64, StorageError> {
     let (mut total, mut after) = (0_u64, None);
     loop {
         let page = states.list(after.as_ref(), PAGE)?;
-        let Some((last, ..)) = page.last() else { return Ok(total) };
+        let Some((last, ..)) = page.last() else {
+            return Ok(total);
+        };
         after = Some(*last);
-        total = page.iter().fold(total, |total, (_, _, account)| total.saturating_add(account.balance.0));
+        total = page.iter().fold(total, |total, (_, _, account)| {
+            total.saturating_add(account.balance.0)
+        });
     }
 }

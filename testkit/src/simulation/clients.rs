@@ -15,7 +15,9 @@ impl Simulation {
 
     pub(super) fn submit_again(&mut self) {
         let Some(node) = self.any_running() else { return };
-        let Some(running) = &self.nodes[node].running else { return };
+        let Some(running) = &self.nodes[node].running else {
+            return;
+        };
         let again = self.load.again(running.core.view());
         for submission in again {
             self.hand_in(node, submission);
@@ -24,7 +26,10 @@ impl Simulation {
     }
 
     fn any_running(&mut self) -> Option<usize> {
-        let running: Vec<usize> = self.honest().filter(|node| self.nodes[*node].running.is_some()).collect();
+        let running: Vec<usize> = self
+            .honest()
+            .filter(|node| self.nodes[*node].running.is_some())
+            .collect();
         let place = self.random.below(running.len());
         running.get(place).copied()
     }
@@ -39,7 +44,12 @@ impl Simulation {
     }
 
     pub(super) fn on_reply(&mut self, node: usize, reply: ReplyToken, outcome: SubmitOutcome) {
-        self.trace.record(self.now, node, "reply", format!("{reply:?} {outcome:?}").as_bytes());
+        self.trace.record(
+            self.now,
+            node,
+            "reply",
+            format!("{reply:?} {outcome:?}").as_bytes(),
+        );
         if let Err(what) = self.load.on_reply(node, reply, &outcome) {
             self.violate(format!("node {node}: {what}"));
         }

@@ -4,7 +4,7 @@ use aureon_node::core::LogJob;
 use aureon_types::BlockId;
 
 use super::{Event, Simulation};
-use crate::scenario::{MILLISECOND, SECOND};
+use crate::scenario::{DiskName, MILLISECOND, Micros, PowerCut, SECOND};
 
 impl Simulation {
     pub(super) fn boot(&mut self, node: usize) {
@@ -13,6 +13,7 @@ impl Simulation {
         }
         let effects = match self.nodes[node].boot(self.now, &self.cast, node) {
             Ok(effects) => effects,
+            Err(_) if self.power_goes(node) => return,
             Err(error) => return self.violate(format!("node {node} does not start: {error}")),
         };
         self.check_recovered(node);
@@ -26,16 +27,66 @@ impl Simulation {
         }
     }
 
+    /// A crash comes at once, or while the node's ledger or log is at work next.
+    pub(super) fn plan_crash(&mut self, node: usize, down: Micros) {
+        if self.scenario.strike_at_work && self.random.percent(70) {
+            self.nodes[node].doomed = Some(down);
+        } else {
+            self.crash(node, down);
+        }
+    }
+
+    /// Work begins that takes so long: a doomed node dies during it.
+    pub(super) fn strike(&mut self, node: usize, takes: Micros) {
+        if let Some(down) = self.nodes[node].doomed.take() {
+            let after = self.random.between(0, takes);
+            self.schedule_own(after, node, Event::Strike { down });
+        }
+    }
+
+    pub(super) fn prepare_power_cut(&mut self) {
+        let Some(PowerCut {
+            node,
+            disk,
+            after_syncs,
+        }) = self.power_cut
+        else {
+            return;
+        };
+        let disks = &self.nodes[node].disks;
+        match disk {
+            DiskName::Blocks => disks.blocks.die_after_syncs(after_syncs),
+            DiskName::States => disks.states.die_after_syncs(after_syncs),
+            DiskName::Log => disks.log.die_after_syncs(after_syncs),
+        }
+    }
+
+    /// A disk of the node failed: whether that was the power cut that was to come. Then it is over.
+    pub(super) fn power_goes(&mut self, node: usize) -> bool {
+        if self.power_cut.take_if(|cut| cut.node == node).is_none() {
+            return false;
+        }
+        self.report.torn += 1;
+        let down = self.random.between(50, 500) * MILLISECOND;
+        self.power_off(node, down);
+        true
+    }
+
     /// Power is lost: the process is gone, and of what was not synced a part. What is under way at this
     /// moment may have begun to reach the disk.
-    pub(super) fn crash(&mut self, node: usize, down: u64) {
+    pub(super) fn crash(&mut self, node: usize, down: Micros) {
         if self.nodes[node].running.is_none() {
             return;
         }
-        self.report.crashes += 1;
         self.tear_log(node);
         self.tear_ledger(node);
         self.tear_flush(node);
+        self.power_off(node, down);
+    }
+
+    fn power_off(&mut self, node: usize, down: Micros) {
+        self.report.crashes += 1;
+        self.trace.record(self.now, node, "crash", &down.to_be_bytes());
         let old = self.nodes[node].life;
         // Before the databases are closed: a dead process closes nothing.
         self.nodes[node].disks.crash(&mut self.random);
@@ -43,7 +94,14 @@ impl Simulation {
         self.nodes[node].life += 1;
         for peer in (0..self.nodes.len()).filter(|peer| *peer != node) {
             let after = self.random.between(5, 2_500) * MILLISECOND;
-            self.schedule(after, peer, Event::Lost { peer: node, life: old });
+            self.schedule(
+                after,
+                peer,
+                Event::Lost {
+                    peer: node,
+                    life: old,
+                },
+            );
         }
         self.schedule(down, node, Event::Boot);
     }
@@ -53,9 +111,11 @@ impl Simulation {
     fn tear_log(&mut self, node: usize) {
         let torn = self.random.percent(70);
         let disk = self.nodes[node].disks.log.clone();
-        let Some(running) = self.running(node).filter(|running| torn && running.log_busy) else { return };
+        let Some(running) = self.running(node).filter(|running| torn && running.log_busy) else {
+            return;
+        };
         if let Some(LogJob::Append { records, mark, .. }) = running.log_queue.pop_front() {
-            disk.die_in_sync();
+            disk.die_after_syncs(0);
             if running.log.append(&records, mark.as_deref()).is_err() {
                 self.report.torn += 1;
             }
@@ -69,7 +129,9 @@ impl Simulation {
         if !torn || running.ledger_done.is_some() {
             return;
         }
-        let Some(job) = running.ledger_queue.pop_front() else { return };
+        let Some(job) = running.ledger_queue.pop_front() else {
+            return;
+        };
         let job_before = self.nodes[node].disks.blocks.syncs();
         self.nodes[node].disks.blocks.die_after_syncs(syncs);
         // Nobody hears of it.
@@ -82,7 +144,9 @@ impl Simulation {
     /// So may the write-behind thread.
     fn tear_flush(&mut self, node: usize) {
         let (torn, syncs) = (self.random.percent(40), self.random.between(0, 4));
-        let Some(running) = self.running(node).filter(|_| torn) else { return };
+        let Some(running) = self.running(node).filter(|_| torn) else {
+            return;
+        };
         let states = running.services.states.clone();
         self.nodes[node].disks.states.die_after_syncs(syncs);
         if states.flush().is_err() {
@@ -91,7 +155,11 @@ impl Simulation {
     }
 
     pub(super) fn partition(&mut self) {
-        self.sides = self.scenario.partition.as_ref().map(|partition| partition.sides.clone());
+        self.sides = self
+            .scenario
+            .partition
+            .as_ref()
+            .map(|partition| partition.sides.clone());
         for a in 0..self.nodes.len() {
             for b in 0..self.nodes.len() {
                 if a != b && self.is_cut(a, b) {
@@ -114,6 +182,7 @@ impl Simulation {
 
     pub(super) fn heal(&mut self) {
         self.healed = true;
+        self.nodes.iter_mut().for_each(|node| node.doomed = None);
         self.reunite();
         let highest = self.highest().map_or(0, |(height, _)| height);
         self.goal = Some(highest + self.scenario.blocks_after);

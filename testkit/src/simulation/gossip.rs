@@ -21,8 +21,12 @@ impl Simulation {
     /// Notes that a node knows a message. False if it did before.
     pub(super) fn mark_seen(&mut self, node: usize, topic: Topic, data: &[u8]) -> bool {
         let now = self.now;
-        let Some(running) = self.running(node) else { return false };
-        running.seen.retain(|_, since| now.saturating_sub(*since) < DUPLICATES);
+        let Some(running) = self.running(node) else {
+            return false;
+        };
+        running
+            .seen
+            .retain(|_, since| now.saturating_sub(*since) < DUPLICATES);
         running.seen.insert(message_id(topic.name(), data), now).is_none()
     }
 
@@ -36,7 +40,12 @@ impl Simulation {
 
     fn send_to_peers(&mut self, node: usize, except: Option<usize>, topic: Topic, data: &Bytes) {
         let Some(running) = self.running(node) else { return };
-        let peers: Vec<usize> = running.peers.keys().copied().filter(|peer| Some(*peer) != except).collect();
+        let peers: Vec<usize> = running
+            .peers
+            .keys()
+            .copied()
+            .filter(|peer| Some(*peer) != except)
+            .collect();
         for peer in peers {
             self.send_gossip(node, peer, topic, data.clone());
         }
@@ -49,10 +58,26 @@ impl Simulation {
         }
         if !self.healed && self.random.percent(self.scenario.duplicate_percent) {
             let again = self.delay();
-            self.schedule(again, peer, Event::Gossip { from: node, topic, data: data.clone() });
+            self.schedule(
+                again,
+                peer,
+                Event::Gossip {
+                    from: node,
+                    topic,
+                    data: data.clone(),
+                },
+            );
         }
         let after = self.delay();
-        self.schedule(after, peer, Event::Gossip { from: node, topic, data });
+        self.schedule(
+            after,
+            peer,
+            Event::Gossip {
+                from: node,
+                topic,
+                data,
+            },
+        );
     }
 
     /// Draws whether something that is sent now comes through.
@@ -73,7 +98,9 @@ impl Simulation {
 
     pub(super) fn on_gossip(&mut self, node: usize, from: usize, topic: Topic, data: Bytes) {
         let now = self.now;
-        let heard = self.running(node).is_some_and(|running| running.peers.contains_key(&from));
+        let heard = self
+            .running(node)
+            .is_some_and(|running| running.peers.contains_key(&from));
         if !heard || self.is_cut(from, node) || !self.mark_seen(node, topic, &data) {
             return;
         }
@@ -81,20 +108,58 @@ impl Simulation {
         let peer = self.nodes[from].peer;
         let Some(running) = self.running(node) else { return };
         let message = GossipToken(running.token());
-        running.gossip.retain(|_, held| now.saturating_sub(held.since) < HISTORY);
-        running.gossip.insert(message, Held { topic, data: data.clone(), from, since: now });
-        self.tell(node, Input::Gossip { topic, from: peer, message, data });
+        running
+            .gossip
+            .retain(|_, held| now.saturating_sub(held.since) < HISTORY);
+        running.gossip.insert(
+            message,
+            Held {
+                topic,
+                data: data.clone(),
+                from,
+                since: now,
+            },
+        );
+        self.tell(
+            node,
+            Input::Gossip {
+                topic,
+                from: peer,
+                message,
+                data,
+            },
+        );
     }
 
     pub(super) fn on_verdict(&mut self, node: usize, message: GossipToken, verdict: Verdict) {
         let now = self.now;
-        self.trace.record(now, node, "verdict", format!("{message:?} {verdict:?}").as_bytes());
-        let Some(held) = self.running(node).and_then(|running| running.gossip.remove(&message)) else { return };
-        let Held { topic, data, from, since } = held;
+        self.trace.record(
+            now,
+            node,
+            "verdict",
+            format!("{message:?} {verdict:?}").as_bytes(),
+        );
+        let Some(held) = self
+            .running(node)
+            .and_then(|running| running.gossip.remove(&message))
+        else {
+            return;
+        };
+        let Held {
+            topic,
+            data,
+            from,
+            since,
+        } = held;
         if verdict == Verdict::Reject && self.nodes[node].honest && self.nodes[from].honest {
-            self.violate(format!("node {node} rejected gossip on {topic} that honest node {from} passed on"));
+            self.violate(format!(
+                "node {node} rejected gossip on {topic} that honest node {from} passed on"
+            ));
         }
-        if verdict == Verdict::Accept && now.saturating_sub(since) < HISTORY && !self.keeps_to_itself(node, from) {
+        if verdict == Verdict::Accept
+            && now.saturating_sub(since) < HISTORY
+            && !self.keeps_to_itself(node, from)
+        {
             self.send_to_peers(node, Some(from), topic, &data);
         }
     }

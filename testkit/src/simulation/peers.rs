@@ -17,7 +17,12 @@ const LOOK: Micros = 250 * MILLISECOND;
 impl Simulation {
     /// Whether the network is cut between two nodes.
     pub(super) fn is_cut(&self, a: usize, b: usize) -> bool {
-        self.sides.as_ref().is_some_and(|sides| sides.get(a) != sides.get(b))
+        let apart = self.scenario.apart.contains(&(a.min(b), a.max(b)));
+        apart
+            || self
+                .sides
+                .as_ref()
+                .is_some_and(|sides| sides.get(a) != sides.get(b))
     }
 
     /// Two nodes meet, if both are there.
@@ -27,13 +32,17 @@ impl Simulation {
         }
         for (node, peer) in [(a, b), (b, a)] {
             let life = self.nodes[peer].life;
-            let known = self.running(node).and_then(|running| running.peers.get(&peer).copied());
+            let known = self
+                .running(node)
+                .and_then(|running| running.peers.get(&peer).copied());
             match known {
                 Some(known) if known == life => continue,
                 Some(stale) => self.lose(node, peer, stale),
                 None => {}
             }
-            let Some(status) = self.running(peer).map(|running| running.status) else { return };
+            let Some(status) = self.running(peer).map(|running| running.status) else {
+                return;
+            };
             let name = self.nodes[peer].peer;
             let Some(running) = self.running(node) else { return };
             running.peers.insert(peer, life);
@@ -43,7 +52,8 @@ impl Simulation {
 
     /// A connection turns out to be dead, unless it is another by now or the cut is over.
     pub(super) fn lose(&mut self, node: usize, peer: usize, life: u32) {
-        let alive = self.nodes[peer].life == life && self.nodes[peer].running.is_some() && !self.is_cut(node, peer);
+        let alive =
+            self.nodes[peer].life == life && self.nodes[peer].running.is_some() && !self.is_cut(node, peer);
         let name = self.nodes[peer].peer;
         let Some(running) = self.running(node) else { return };
         if alive || running.peers.get(&peer) != Some(&life) {
@@ -54,7 +64,11 @@ impl Simulation {
         let asked: Vec<_> = asked.map(|(token, _)| *token).collect();
         self.tell(node, Input::PeerGone { peer: name });
         for token in asked {
-            self.on_no_answer(node, token, RequestError::ConnectionLost("the peer is gone".to_owned()));
+            self.on_no_answer(
+                node,
+                token,
+                RequestError::ConnectionLost("the peer is gone".to_owned()),
+            );
         }
     }
 
@@ -94,7 +108,9 @@ impl Simulation {
 
     pub(super) fn on_status(&mut self, node: usize, from: usize, status: Status) {
         let peer = self.nodes[from].peer;
-        let ready = self.running(node).is_some_and(|running| running.peers.contains_key(&from));
+        let ready = self
+            .running(node)
+            .is_some_and(|running| running.peers.contains_key(&from));
         if ready && !self.is_cut(node, from) {
             self.tell(node, Input::PeerStatus { peer, status });
         }
@@ -102,10 +118,14 @@ impl Simulation {
 
     pub(super) fn on_penalty(&mut self, node: usize, peer: &PeerId, offence: Offence, reason: &str) {
         self.trace.record(self.now, node, "penalty", reason.as_bytes());
-        let innocent = self.node_of_peer(peer).is_some_and(|peer| self.nodes[peer].honest);
+        let innocent = self
+            .node_of_peer(peer)
+            .is_some_and(|peer| self.nodes[peer].honest);
         // To be slow is no crime, and the network of this simulation is slow at times.
         if innocent && self.nodes[node].honest && offence != Offence::Unresponsive {
-            self.violate(format!("node {node} blamed honest {peer} of {offence:?}: {reason}"));
+            self.violate(format!(
+                "node {node} blamed honest {peer} of {offence:?}: {reason}"
+            ));
         }
     }
 }

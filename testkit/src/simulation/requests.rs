@@ -18,7 +18,9 @@ const AT_ONCE: Micros = 1;
 
 impl Simulation {
     pub(super) fn ask(&mut self, node: usize, peer: &PeerId, token: RequestToken, body: &proto::SyncRequest) {
-        let Some(peer) = self.node_of_peer(peer) else { return };
+        let Some(peer) = self.node_of_peer(peer) else {
+            return;
+        };
         let Some(running) = self.running(node) else { return };
         running.requests.insert(token, peer);
         if !running.peers.contains_key(&peer) {
@@ -27,10 +29,26 @@ impl Simulation {
         }
         let data = body.encode_to_vec();
         self.trace.record(self.now, node, "ask", &data);
-        self.schedule_own(TIMEOUT, node, Event::NoAnswer { token, error: RequestError::Timeout });
+        self.schedule_own(
+            TIMEOUT,
+            node,
+            Event::NoAnswer {
+                token,
+                error: RequestError::Timeout,
+            },
+        );
         if self.arrives(node, peer) {
             let (after, life) = (self.delay(), self.nodes[node].life);
-            self.schedule(after, peer, Event::Ask { from: node, life, token, data });
+            self.schedule(
+                after,
+                peer,
+                Event::Ask {
+                    from: node,
+                    life,
+                    token,
+                    data,
+                },
+            );
         }
     }
 
@@ -39,33 +57,71 @@ impl Simulation {
         if self.is_cut(from, node) {
             return;
         }
-        let Some(running) = self.running(node).filter(|running| running.peers.contains_key(&from)) else { return };
+        let Some(running) = self
+            .running(node)
+            .filter(|running| running.peers.contains_key(&from))
+        else {
+            return;
+        };
         let Ok(request) = proto::SyncRequest::decode(data) else {
             return self.violate(format!("node {from} asked what nobody can read"));
         };
         let channel = ChannelToken(running.token());
-        running.channels.insert(channel, Asker { node: from, life, token });
+        running.channels.insert(
+            channel,
+            Asker {
+                node: from,
+                life,
+                token,
+            },
+        );
         // The network answers this by itself, from what it was last told.
         if let Some(sync_request::Request::Status(_)) = &request.request {
             let status = sync_response::Response::Status(running.status.to_proto());
-            return self.answer(node, channel, &proto::SyncResponse { response: Some(status) });
+            return self.answer(
+                node,
+                channel,
+                &proto::SyncResponse {
+                    response: Some(status),
+                },
+            );
         }
-        self.tell(node, Input::Request { peer, channel, request });
+        self.tell(
+            node,
+            Input::Request {
+                peer,
+                channel,
+                request,
+            },
+        );
     }
 
     pub(super) fn answer(&mut self, node: usize, channel: ChannelToken, response: &proto::SyncResponse) {
-        let Some(asker) = self.running(node).and_then(|running| running.channels.remove(&channel)) else { return };
+        let Some(asker) = self
+            .running(node)
+            .and_then(|running| running.channels.remove(&channel))
+        else {
+            return;
+        };
         let data = response.encode_to_vec();
         self.trace.record(self.now, node, "answer", &data);
         if self.nodes[asker.node].life == asker.life && self.arrives(node, asker.node) {
             let after = self.delay();
-            let event = Event::Answer { from: node, token: asker.token, data };
+            let event = Event::Answer {
+                from: node,
+                token: asker.token,
+                data,
+            };
             self.schedule_own_at(after, asker, event);
         }
     }
 
     fn schedule_own_at(&mut self, after: Micros, asker: Asker, event: Event) {
-        let scheduled = super::Scheduled { node: asker.node, life: Some(asker.life), event };
+        let scheduled = super::Scheduled {
+            node: asker.node,
+            life: Some(asker.life),
+            event,
+        };
         self.put(self.now.saturating_add(after), scheduled);
     }
 
@@ -76,18 +132,36 @@ impl Simulation {
             return;
         }
         let result = match proto::SyncResponse::decode(data) {
-            Ok(proto::SyncResponse { response: Some(sync_response::Response::Busy(_)) }) => Err(RequestError::Busy),
+            Ok(proto::SyncResponse {
+                response: Some(sync_response::Response::Busy(_)),
+            }) => Err(RequestError::Busy),
             Ok(response) => Ok(response),
             Err(error) => Err(RequestError::Malformed(error.to_string())),
         };
-        self.tell(node, Input::Response { request, peer, result });
+        self.tell(
+            node,
+            Input::Response {
+                request,
+                peer,
+                result,
+            },
+        );
     }
 
     pub(super) fn on_no_answer(&mut self, node: usize, request: RequestToken, error: RequestError) {
         let Some(running) = self.running(node) else { return };
-        let Some(asked) = running.requests.remove(&request) else { return };
+        let Some(asked) = running.requests.remove(&request) else {
+            return;
+        };
         let peer = self.nodes[asked].peer;
-        self.tell(node, Input::Response { request, peer, result: Err(error) });
+        self.tell(
+            node,
+            Input::Response {
+                request,
+                peer,
+                result: Err(error),
+            },
+        );
     }
 
     pub(super) fn node_of_peer(&self, peer: &PeerId) -> Option<usize> {

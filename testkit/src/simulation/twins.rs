@@ -40,7 +40,9 @@ impl Simulation {
             Topic::Consensus => self.twin_of_vote(node, &data),
             Topic::Transactions => None,
         };
-        let Some(twin) = twin else { return self.publish(node, topic, data) };
+        let Some(twin) = twin else {
+            return self.publish(node, topic, data);
+        };
         self.check_signed(node, topic, &twin);
         if !self.mark_seen(node, topic, &data) || !self.mark_seen(node, topic, &twin) {
             return;
@@ -48,7 +50,11 @@ impl Simulation {
         let Some(running) = self.running(node) else { return };
         let peers: Vec<usize> = running.peers.keys().copied().collect();
         for peer in peers {
-            let content = if self.is_told_the_twin(peer) { twin.clone() } else { data.clone() };
+            let content = if self.is_told_the_twin(peer) {
+                twin.clone()
+            } else {
+                data.clone()
+            };
             self.send_gossip(node, peer, topic, content);
         }
     }
@@ -69,7 +75,7 @@ impl Simulation {
         message.header = Some(sealed.bytes().clone());
         let twin = Block::decode(&message.encode_to_vec()).ok()?;
         self.twins.of.insert(id, twin.id());
-        let mut proposal = proposed.proposal.proposal.clone();
+        let mut proposal = proposed.proposal.proposal;
         proposal.block_id = twin.id();
         let signed = SignedProposal::sign(proposal, &key, &self.cast.chain.genesis_id);
         Some(ProposedBlock::encode(&twin, &signed, proposed.attempt))

@@ -46,13 +46,22 @@ impl Simulation {
         if !running.ledger_busy && !running.ledger_queue.is_empty() {
             running.ledger_busy = true;
             self.schedule_own(takes, node, Event::LedgerWorks);
+            self.strike(node, takes);
         }
     }
 
     pub(super) fn ledger_works(&mut self, node: usize) {
-        let Some(job) = self.running(node).and_then(|running| running.ledger_queue.pop_front()) else { return };
+        let Some(job) = self
+            .running(node)
+            .and_then(|running| running.ledger_queue.pop_front())
+        else {
+            return;
+        };
         let job = self.bend(job);
         let done = self.nodes[node].perform_ledger(self.now, job);
+        if matches!(done, Some(Done::Failed { .. })) && self.power_goes(node) {
+            return;
+        }
         let heard_after = self.random.between(100, 5_000);
         if let Some(running) = self.running(node) {
             running.ledger_done = Some(done);
@@ -129,19 +138,25 @@ impl Simulation {
         };
         running.log_busy = true;
         self.schedule_own(takes, node, Event::LogWorks);
+        self.strike(node, takes);
     }
 
     /// As the node's log thread does: append, sync, and only then publish.
     pub(super) fn log_works(&mut self, node: usize) {
         let Some(running) = self.running(node) else { return };
         running.log_busy = false;
-        let Some(job) = running.log_queue.pop_front() else { return };
+        let Some(job) = running.log_queue.pop_front() else {
+            return;
+        };
         let written = match &job {
             LogJob::Begin { height } => running.log.begin(*height),
             LogJob::Append { records, mark, .. } => running.log.append(records, mark.as_deref()),
         };
         self.trace.record(self.now, node, "log", &trace::log_job(&job));
         if let Err(error) = written {
+            if self.power_goes(node) {
+                return;
+            }
             return self.violate(format!("the log of node {node} cannot be written: {error}"));
         }
         if let LogJob::Append { publish, .. } = job {
@@ -176,6 +191,9 @@ impl Simulation {
             false => Ok(()),
         };
         if let Err(error) = written.and(merged) {
+            if self.power_goes(node) {
+                return;
+            }
             self.violate(format!("node {node} cannot write behind: {error}"));
         }
         let after = WRITE_BEHIND + self.random.between(0, WRITE_BEHIND / 4);
