@@ -49,10 +49,12 @@ pub const MAX_ACCOUNTS: usize = 200_000;
 /// How long the machine's signature limit is measured.
 const LIMIT_TIME: Duration = Duration::from_secs(2);
 /// If nothing is said, so many transfers per second are signed beforehand as a share of the machine's
-/// signature limit: what a node cannot exceed while it also executes and stores.
+/// signature limit: more than a node can include that also executes and stores.
 const SIGNED_SHARE: f64 = 1.0 / 3.0;
-/// At least and at most so many are signed if nothing is said; each takes about 200 bytes of memory.
-const SIGNED: (usize, usize) = (100_000, 2_000_000);
+/// At least so many per second, because other programs may have lowered the measured limit for a moment.
+const LEAST_SIGNED_PER_SECOND: f64 = 30_000.0;
+/// At most so many are signed if nothing is said; each takes about 200 bytes of memory.
+const MOST_SIGNED: usize = 2_000_000;
 /// At least so many transactions are kept waiting in the node's pool.
 const LEAST_WAITING: usize = 10_000;
 
@@ -169,7 +171,7 @@ pub fn transfers(options: &Options, stop: &StopFlag, tell: &dyn Fn(String)) -> R
 fn plan(options: &Options, limit: f64) -> Plan {
     let enough = || {
         let seconds = (options.window + options.warm_up).as_secs_f64();
-        ((limit * SIGNED_SHARE * seconds) as usize).clamp(SIGNED.0, SIGNED.1)
+        (((limit * SIGNED_SHARE).max(LEAST_SIGNED_PER_SECOND) * seconds) as usize).min(MOST_SIGNED)
     };
     Plan {
         transactions: options.transactions.unwrap_or_else(enough),
@@ -369,8 +371,8 @@ mod tests {
             waiting: None,
         };
         assert_eq!(plan(&options, 120_000.0).transactions, 1_000_000);
-        assert_eq!(plan(&options, 100.0).transactions, SIGNED.0);
-        assert_eq!(plan(&options, 1e9).transactions, SIGNED.1);
+        assert_eq!(plan(&options, 100.0).transactions, 750_000);
+        assert_eq!(plan(&options, 1e9).transactions, MOST_SIGNED);
         // More connections than accounts would have nothing to send.
         assert_eq!(plan(&options, 1.0).connections, 10);
         options.transactions = Some(7);
