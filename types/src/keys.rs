@@ -33,7 +33,7 @@ pub struct PublicKey(pub [u8; 32]);
 
 /// The y coordinates (little-endian) of the points of small order, in every encoding that ZIP-215
 /// accepts; the sign bit is masked. 0, 1, the two of order 8, p - 1, p, p + 1.
-const SMALL_ORDER: [[u8; 32]; 7] = {
+pub(crate) const SMALL_ORDER: [[u8; 32]; 7] = {
     let mut table = [[0; 32]; 7];
     table[1][0] = 1;
     table[2] = [

@@ -213,6 +213,74 @@ mod tests {
         assert_eq!(verify_batch(&batch), [true, true, true, false]);
     }
 
+    /// The vectors of ZIP-215: every pair of the fourteen encodings of points of small order (canonical or
+    /// not) as key and as R, with s = 0 and the message "Zcash". All 196 are valid by its rules, alone and
+    /// in a batch; libraries that follow other rules refuse most of them.
+    #[test]
+    fn zip215_vectors() {
+        let encodings: Vec<[u8; 32]> = crate::keys::SMALL_ORDER
+            .iter()
+            .flat_map(|y| {
+                [0, 0x80].map(|sign| {
+                    let mut point = *y;
+                    point[31] |= sign;
+                    point
+                })
+            })
+            .collect();
+        let (mut batch, mut count) = (batch::Verifier::new(), 0);
+        for key in &encodings {
+            for r in &encodings {
+                let mut signature = [0; 64];
+                signature[..32].copy_from_slice(r);
+                let point = VerificationKey::try_from(*key).unwrap();
+                assert!(
+                    point.verify(&signature.into(), b"Zcash").is_ok(),
+                    "{} {}",
+                    hex::encode(key),
+                    hex::encode(r)
+                );
+                batch.queue(((*key).into(), signature.into(), b"Zcash"));
+                // Our own rule on top: nobody may use such a key.
+                assert!(!verify(&PublicKey(*key), &Signature(signature), b"Zcash"));
+                count += 1;
+            }
+        }
+        assert!(
+            batch
+                .verify(Transcript(blake3::Hasher::new().finalize_xof()))
+                .is_ok()
+        );
+        assert_eq!(count, 196);
+    }
+
+    /// A good key with an R of small order, and one whose s is not below the order of the group: accepted
+    /// and refused by ZIP-215, by both forms of verification alike.
+    #[test]
+    fn single_and_batch_agree_on_crafted_signatures() {
+        let key = SecretKey::from_seed([3; 32]);
+        let good = key.sign(b"message");
+        let mut unreduced = good;
+        // s + l, little-endian: the same signature to a verifier that does not check.
+        const L: [u8; 32] = [
+            0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+        ];
+        let mut carry = 0_u16;
+        for (byte, order) in unreduced.0[32..].iter_mut().zip(L) {
+            let sum = u16::from(*byte) + u16::from(order) + carry;
+            *byte = (sum & 0xff) as u8;
+            carry = sum >> 8;
+        }
+        let public = key.public_key();
+        for (signature, holds) in [(good, true), (unreduced, false)] {
+            assert_eq!(verify(&public, &signature, b"message"), holds);
+            let mut batch = items(3, &[]);
+            batch.push(Item::new(&public, &signature, b"message"));
+            assert_eq!(verify_batch(&batch), [true, true, true, holds]);
+        }
+    }
+
     #[test]
     fn domains_and_networks_are_apart() {
         let key = SecretKey::from_seed([1; 32]);

@@ -4,6 +4,7 @@
 
 mod authorities;
 mod cli;
+mod examples;
 mod rest;
 mod support;
 mod testnet;
