@@ -13,6 +13,7 @@ use aureon_chain::{
     sync,
 };
 use aureon_consensus::{Message, Now};
+use aureon_proto::v1::sync_request;
 use aureon_protocol::{Offence, PeerId, Status, Verdict};
 use aureon_types::{Address, Block, BlockId, CommitCertificate, SignedProposal, limits::MAX_BLOCK_BYTES};
 
@@ -126,14 +127,19 @@ impl Core {
                 leaves,
             } => {
                 let body = assembly::transactions_request(block_id, &leaves);
-                self.ask_for_transactions(peer, request, body, effects);
+                let asked = super::requests::Asked::Transactions(request);
+                self.ask(peer, asked, sync_request::Request::Transactions(body), effects);
             }
             assembly::Effect::RequestBlock {
                 peer,
                 request,
                 block_id,
             } => {
-                self.ask_for_block(peer, request, assembly::block_request(block_id), effects);
+                let (asked, body) = (
+                    super::requests::Asked::Block(request),
+                    assembly::block_request(block_id),
+                );
+                self.ask(peer, asked, sync_request::Request::Block(body), effects);
             }
             assembly::Effect::Assembled { block, proof, .. } => self.on_assembled(now, block, proof, effects),
             assembly::Effect::Refused { block_id, reason } => self.on_invalid(block_id, &reason),

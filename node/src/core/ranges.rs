@@ -5,11 +5,11 @@ use aureon_chain::{
     sync::{self, Claim, RequestId},
 };
 use aureon_consensus::Now;
-use aureon_proto::v1 as proto;
+use aureon_proto::v1::{self as proto, sync_request};
 use aureon_protocol::{Offence, PeerId, Status};
 use aureon_types::{CertifiedBlock, DecodeError};
 
-use super::{Core, Effect, Importing, Job, Timer};
+use super::{Core, Effect, Importing, Job, Timer, requests::Asked};
 
 impl Core {
     pub(super) fn sync_input(&mut self, now: Now, input: sync::Input<PeerId>, effects: &mut Vec<Effect>) {
@@ -32,7 +32,8 @@ impl Core {
                     from: Some(from),
                     count: Some(count),
                 };
-                self.ask_for_range(peer, request, body, effects);
+                let asked = Asked::Range(request);
+                self.ask(peer, asked, sync_request::Request::Range(body), effects);
             }
             sync::Effect::RequestStatus { peer } => self.ask_for_status(peer, effects),
             sync::Effect::Verify { batch, blocks } => {

@@ -21,7 +21,14 @@ pub(super) enum Asked {
 }
 
 impl Core {
-    fn ask(&mut self, peer: PeerId, asked: Asked, request: sync_request::Request, effects: &mut Vec<Effect>) {
+    /// Sends `request`; its outcome comes back to whom `asked` names.
+    pub(super) fn ask(
+        &mut self,
+        peer: PeerId,
+        asked: Asked,
+        request: sync_request::Request,
+        effects: &mut Vec<Effect>,
+    ) {
         let token = RequestToken(self.token());
         self.requests.insert(token, asked);
         let body = proto::SyncRequest {
@@ -32,51 +39,6 @@ impl Core {
             request: token,
             body,
         });
-    }
-
-    pub(super) fn ask_for_range(
-        &mut self,
-        peer: PeerId,
-        request: RequestId,
-        body: proto::RangeRequest,
-        effects: &mut Vec<Effect>,
-    ) {
-        self.ask(
-            peer,
-            Asked::Range(request),
-            sync_request::Request::Range(body),
-            effects,
-        );
-    }
-
-    pub(super) fn ask_for_block(
-        &mut self,
-        peer: PeerId,
-        request: RequestId,
-        body: proto::BlockRequest,
-        effects: &mut Vec<Effect>,
-    ) {
-        self.ask(
-            peer,
-            Asked::Block(request),
-            sync_request::Request::Block(body),
-            effects,
-        );
-    }
-
-    pub(super) fn ask_for_transactions(
-        &mut self,
-        peer: PeerId,
-        request: RequestId,
-        body: proto::TransactionsRequest,
-        effects: &mut Vec<Effect>,
-    ) {
-        self.ask(
-            peer,
-            Asked::Transactions(request),
-            sync_request::Request::Transactions(body),
-            effects,
-        );
     }
 
     pub(super) fn ask_for_status(&mut self, peer: PeerId, effects: &mut Vec<Effect>) {
