@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aureon_types::{Address, BlockId};
 
-use crate::{Head, VerifiedMessage};
+use crate::{Head, Lineage, VerifiedMessage};
 
 /// A reading of both clocks. Timers use the monotonic one, block times the wall clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +50,9 @@ pub enum Input {
         valid: bool,
     },
     /// The block store has this block as its head: the answer to [`crate::Effect::Commit`], or a range
-    /// was imported (then several heights may have passed).
-    Committed(Head),
+    /// was imported (then several heights may have passed). With it comes what the block fixes for the
+    /// heights above.
+    Committed(Head, Lineage),
     /// Whether the mempool holds a transaction that could be included. Matters where empty blocks are
     /// made on demand; to be sent on every change.
     PendingTransactions(bool),

@@ -165,7 +165,7 @@ struct Opened {
 /// Everything that touches the disk before the network starts.
 fn open(options: &Options) -> Result<Opened, StartError> {
     let genesis = Arc::new(options.genesis.clone());
-    let services = open_stores(options, Chain::new(Arc::clone(&genesis))?)?;
+    let services = open_stores(options, Chain::new(Arc::clone(&genesis)))?;
     let ledger = Ledger::recover(services.clone())?;
     let path = options.database.join(LOG_FILE);
     let failed = |error| StartError::File {

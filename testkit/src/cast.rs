@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use aureon_consensus::Schedule;
 use aureon_node::core::Chain;
 use aureon_protocol::PeerId;
 use aureon_types::{
@@ -39,6 +40,8 @@ pub enum SetupError {
 /// See the module.
 pub(crate) struct Cast {
     pub chain: Chain,
+    /// The validators of every height.
+    pub schedule: Schedule,
     /// Validator keys by node.
     pub validators: Vec<SecretKey>,
     /// Peer ids by node.
@@ -95,8 +98,10 @@ impl Cast {
             .collect();
         addresses.extend(strangers());
         addresses.push(pauper.address());
+        let chain = Chain::new(Arc::new(genesis.checked()?));
         Ok(Self {
-            chain: Chain::new(Arc::new(genesis.checked()?))?,
+            schedule: chain.genesis_lineage()?.schedule().clone(),
+            chain,
             peers: (0..number(scenario.nodes()))
                 .map(|node| aureon_protocol::peer_id(seed("node", node)))
                 .collect::<Result<_, _>>()?,
@@ -110,7 +115,6 @@ impl Cast {
     /// The node whose key is to propose in a round.
     pub fn proposer(&self, height: u64, round: u32) -> usize {
         let proposer = self
-            .chain
             .schedule
             .proposer(height, round)
             .map(|validator| validator.address);

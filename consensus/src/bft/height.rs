@@ -12,14 +12,21 @@ use super::{
     convert::{CoreInput, evidence_out, vote_out},
     timers::Timer,
 };
-use crate::{Effect, Head, LogRecord, Now};
+use crate::{Effect, Head, Lineage, LogRecord, Now};
 
 impl Bft {
-    pub(super) fn on_committed(&mut self, now: Now, head: Head, effects: &mut Vec<Effect>) {
+    pub(super) fn on_committed(
+        &mut self,
+        now: Now,
+        head: Head,
+        lineage: &Lineage,
+        effects: &mut Vec<Effect>,
+    ) {
         if head.height <= self.head.height {
             return;
         }
         self.head = head;
+        self.config.schedule = lineage.schedule().clone();
         if self.phase == Phase::Running && head.height < self.height() {
             return; // an import that consensus has overtaken
         }

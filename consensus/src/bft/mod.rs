@@ -176,7 +176,7 @@ impl Bft {
                     self.drive(value_in(&value), effects);
                 }
             }
-            Input::Committed(head) => self.on_committed(now, head, effects),
+            Input::Committed(head, lineage) => self.on_committed(now, head, &lineage, effects),
             Input::PendingTransactions(pending) => {
                 self.pending_transactions = pending;
                 self.begin_if_due(now, effects);

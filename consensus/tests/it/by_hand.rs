@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use aureon_consensus::{
-    Admit, Config, DropReason, Effect, Engine, Head, Input, Message, OutgoingMessage, PolkaCertificate,
-    SignMark, SignStep, Signing, Step, TimerId, verify,
+    Admit, Config, DropReason, Effect, Engine, Head, Input, Lineage, Message, OutgoingMessage,
+    PolkaCertificate, SignMark, SignStep, Signing, Step, TimerId, verify,
 };
 use aureon_types::{
     BlockId, CommitSignature, EmptyBlocks, Proposal, SecretKey, Signature, SignedProposal, SignedVote, Vote,
@@ -19,6 +19,7 @@ const MILLI: u64 = 1_000;
 /// An engine with its clock, its timers and its outputs.
 struct Hand {
     engine: Engine,
+    lineage: Lineage,
     now: u64,
     timers: Vec<(u64, TimerId)>,
     effects: Vec<Effect>,
@@ -27,9 +28,11 @@ struct Hand {
 impl Hand {
     fn start(config: Config, mark: Option<SignMark>) -> Self {
         let mut effects = Vec::new();
+        let lineage = Lineage::Voting(config.schedule.clone());
         let engine = Engine::start(at(0), config, genesis_head(), Vec::new(), mark, &mut effects);
         let mut hand = Self {
             engine,
+            lineage,
             now: 0,
             timers: Vec::new(),
             effects: Vec::new(),
@@ -59,6 +62,15 @@ impl Hand {
         self.engine.handle(at(self.now), input, &mut effects);
         self.collect(effects);
         std::mem::take(&mut self.effects)
+    }
+
+    fn committed(&mut self, height: u64, timestamp_ms: u64) -> Vec<Effect> {
+        let head = Head {
+            height,
+            block_id: BLOCK,
+            timestamp_ms,
+        };
+        self.input(Input::Committed(head, self.lineage.clone()))
     }
 
     /// Lets time pass, timer by timer, and gives everything that came meanwhile.
@@ -130,14 +142,6 @@ fn voter() -> Hand {
     hand
 }
 
-fn committed(height: u64, timestamp_ms: u64) -> Input {
-    Input::Committed(Head {
-        height,
-        block_id: BLOCK,
-        timestamp_ms,
-    })
-}
-
 #[test]
 fn a_lone_validator_builds_signs_syncs_and_only_then_commits() {
     let mut hand = Hand::validator(0, 1);
@@ -184,7 +188,7 @@ fn a_lone_validator_builds_signs_syncs_and_only_then_commits() {
     let set = hand.engine.validators(1).clone();
     assert_eq!(certificate.verify(&set, &GENESIS), Ok(()));
     assert_eq!(hand.engine.status().step, Step::Commit);
-    hand.input(committed(1, WALL_MS));
+    hand.committed(1, WALL_MS);
     assert!(hand.wait(500).contains(&Effect::StartLog { height: 2 }));
 }
 
@@ -200,7 +204,7 @@ fn the_block_time_counts_from_the_start_of_the_height_before() {
         block_id: BLOCK,
     });
     hand.now += 30 * MILLI;
-    hand.input(committed(1, WALL_MS));
+    hand.committed(1, WALL_MS);
     assert_eq!(hand.wait(39), [], "60 ms of 100 were gone");
     assert!(hand.wait(1).contains(&Effect::StartLog { height: 2 }));
     assert_eq!(hand.now - began, 100 * MILLI);
@@ -216,7 +220,7 @@ fn a_parent_from_the_future_is_waited_for_within_reason() {
             round: 0,
             block_id: BLOCK,
         });
-        hand.input(committed(1, WALL_MS + ahead));
+        hand.committed(1, WALL_MS + ahead);
         assert_eq!(hand.wait(waits - 1), [], "{ahead} ms ahead");
         assert!(hand.wait(1).contains(&Effect::StartLog { height: 2 }));
     }
@@ -227,7 +231,7 @@ fn who_is_behind_does_not_pace() {
     let mut hand = Hand::validator(0, 4);
     hand.wait(200);
     hand.input(Input::Behind(true));
-    hand.input(committed(7, WALL_MS));
+    hand.committed(7, WALL_MS);
     let begun = hand.wait(0);
     assert!(matches!(
         begun[..],
@@ -516,7 +520,7 @@ fn a_strangers_vote_under_our_key_stops_us_and_says_what_to_do() {
     );
     assert_eq!(sent(&hand.wait(5_000)), []);
     assert!(matches!(hand.engine.status().signing, Signing::Stopped { .. }));
-    hand.input(committed(1, WALL_MS));
+    hand.committed(1, WALL_MS);
     assert_eq!(sent(&hand.wait(5_000)), [], "for good");
 }
 
@@ -555,7 +559,7 @@ fn an_observer_follows_decides_and_writes_no_log() {
     assert_eq!(hand.engine.status().signing, Signing::Observer);
     // The fourth precommit is too late for the certificate and not for the judgement of absence.
     let late = vote(&all[3], VoteKind::Precommit, 1, 0, Some(BLOCK));
-    hand.input(committed(1, WALL_MS));
+    hand.committed(1, WALL_MS);
     assert_eq!(hand.engine.admit(&late), Admit::Verify);
     hand.message(late);
     let closed = hand.wait(1_000);

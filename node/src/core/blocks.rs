@@ -1,4 +1,4 @@
-//! The way of a block: proposed by gossip or built here, assembled, executed, decided, committed.
+//! The way of a block of others until it may be decided: proposed by gossip, assembled, executed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,17 +9,16 @@ use std::{
 use aureon_chain::{
     assembly::{self, AssembledBlock, Proof, VerifiedLeaves},
     import::ExecutedBlock,
-    production::BuildParams,
     sync,
 };
 use aureon_consensus::{Message, Now};
 use aureon_proto::v1::sync_request;
-use aureon_protocol::{Offence, PeerId, Status, Verdict};
-use aureon_types::{Address, Block, BlockId, CommitCertificate, SignedProposal, limits::MAX_BLOCK_BYTES};
+use aureon_protocol::{Offence, PeerId, Verdict};
+use aureon_types::{Address, Block, BlockId, SignedProposal};
 
 use super::{
-    Body, BodyFault, Building, Built, CheckedProposal, Committed, Committing, Core, Effect, Executing,
-    GossipFault, GossipToken, Imported, Job, Parent, Timer, job::builder_fits,
+    Body, BodyFault, CheckedProposal, Core, Effect, Executing, GossipFault, GossipToken, Job, Timer,
+    job::builder_fits,
 };
 use crate::adapters::View;
 
@@ -53,12 +52,12 @@ pub(super) struct Blocks {
     /// Their time has not come.
     held: BTreeMap<BlockId, Body>,
     /// Executed and durable.
-    executed: BTreeMap<BlockId, ExecutedBlock<View>>,
+    pub executed: BTreeMap<BlockId, ExecutedBlock<View>>,
     /// Durable from before a restart, not executed in this life.
     undecided: BTreeMap<BlockId, Arc<Block>>,
     invalid: BTreeSet<BlockId>,
     /// The one that is being committed.
-    committing: Option<BlockId>,
+    pub committing: Option<BlockId>,
 }
 
 impl Blocks {
@@ -76,7 +75,7 @@ impl Blocks {
     }
 
     /// Forgets what a committed height makes worthless.
-    fn committed(&mut self, height: u64) {
+    pub(super) fn committed(&mut self, height: u64) {
         self.proposals
             .retain(|_, proposal| proposal.proposal.height > height);
         self.asked
@@ -243,13 +242,12 @@ impl Core {
     fn on_fetched_proposal(&mut self, proposal: SignedProposal, effects: &mut Vec<Effect>) {
         let content = Message::Proposal(proposal);
         if self.engine.admit(&content) == aureon_consensus::Admit::Verify {
-            let set = self.engine.validators(content.height()).clone();
             let from = self.local_peer;
             effects.push(Effect::Job(Job::CheckConsensus {
                 message: None,
                 from,
                 content,
-                set,
+                lineage: self.parent.lineage.clone(),
             }));
         }
     }
@@ -370,147 +368,6 @@ impl Core {
             valid,
         };
         self.pending_engine.push_back(executed);
-    }
-
-    pub(super) fn build(
-        &mut self,
-        now: Now,
-        height: u64,
-        round: u32,
-        within: Duration,
-        effects: &mut Vec<Effect>,
-    ) {
-        let Some(proposer) = self.validator else { return };
-        if height != self.parent.info.height.saturating_add(1) {
-            return;
-        }
-        let (max_gas, max_bytes) = (self.limits.gas(), self.limits.bytes().min(MAX_BLOCK_BYTES));
-        let params = BuildParams {
-            parent: self.parent.info,
-            previous_commit: self.parent.certificate.clone(),
-            rules: self.chain.rules(height),
-            timestamp_ms: now.wall_ms,
-            proposer,
-            max_gas,
-            max_bytes,
-        };
-        let building = Building {
-            height,
-            round,
-            params,
-            view: self.parent.view.clone(),
-            candidates: self.candidates(max_gas, max_bytes),
-            budget: within / 3,
-        };
-        effects.push(Effect::Job(Job::Build(Box::new(building))));
-    }
-
-    /// As many ready transactions as a block could hold.
-    fn candidates(&self, max_gas: u64, max_bytes: usize) -> Vec<aureon_types::VerifiedTransaction> {
-        let (mut gas, mut bytes) = (0_u64, 0_usize);
-        let fits = |transaction: &aureon_types::VerifiedTransaction| {
-            gas = gas.saturating_add(transaction.transaction().gas_limit);
-            bytes = bytes.saturating_add(transaction.size());
-            gas <= max_gas && bytes <= max_bytes
-        };
-        self.mempool.ready().take_while(fits).collect()
-    }
-
-    pub(super) fn on_built(&mut self, now: Now, built: Built) {
-        let Built {
-            height,
-            round,
-            executed,
-            stale,
-        } = built;
-        for dropped in self.mempool.drop_inapplicable(now.monotonic, stale) {
-            tracing::debug!(transaction = %dropped.id, reason = dropped.reason.describe(), "dropped from the pool");
-        }
-        if height != self.parent.info.height.saturating_add(1) {
-            return;
-        }
-        let block_id = executed.id();
-        self.blocks.executed.insert(block_id, executed);
-        self.pending_engine.push_back(aureon_consensus::Input::Built {
-            height,
-            round,
-            block_id,
-        });
-    }
-
-    pub(super) fn commit(&mut self, certificate: CommitCertificate, effects: &mut Vec<Effect>) {
-        let id = certificate.block_id;
-        if certificate.height <= self.parent.info.height || self.blocks.committing == Some(id) {
-            return;
-        }
-        self.blocks.committing = Some(id);
-        let executed = self.blocks.executed.get(&id).cloned();
-        let committing = Committing {
-            certificate,
-            executed,
-        };
-        effects.push(Effect::Job(Job::Commit(Box::new(committing))));
-    }
-
-    pub(super) fn on_committed(&mut self, now: Now, committed: Committed, effects: &mut Vec<Effect>) {
-        if committed.certificate.round == 0 && Some(committed.executed.header().proposer) == self.validator {
-            self.limits.on_good_block();
-        }
-        self.advance(now, committed, effects);
-    }
-
-    pub(super) fn on_imported(&mut self, now: Now, imported: Imported, effects: &mut Vec<Effect>) {
-        let Imported {
-            batch,
-            blocks,
-            failure,
-        } = imported;
-        for committed in blocks {
-            self.advance(now, committed, effects);
-        }
-        let input = match failure {
-            None => sync::Input::Imported { batch },
-            Some((height, fault)) => sync::Input::ImportFailed { batch, height, fault },
-        };
-        self.sync_input(now, input, effects);
-    }
-
-    /// The head moves: the block is durable.
-    fn advance(&mut self, now: Now, committed: Committed, effects: &mut Vec<Effect>) {
-        let Committed {
-            executed,
-            certificate,
-            view,
-        } = committed;
-        let info = executed.as_parent();
-        if info.height <= self.parent.info.height {
-            return;
-        }
-        self.parent = Parent {
-            info,
-            certificate: certificate.encode(),
-            view,
-        };
-        self.throughput
-            .add(now.monotonic, executed.block().transactions().len());
-        self.blocks.committed(info.height);
-        self.mempool
-            .on_block(now.monotonic, info.height, executed.senders());
-        self.tell_pending();
-        let (height, id) = (info.height, info.id);
-        let transactions = executed.block().transactions().len();
-        tracing::info!(height, %id, transactions, round = certificate.round, "block committed");
-        effects.push(Effect::HeadChanged);
-        effects.push(Effect::SetStatus(Status { height, head_id: id }));
-        self.assembly_input(now, assembly::Input::Committed { height }, effects);
-        self.sync_input(now, sync::Input::HeadChanged(sync::Head { height, id }), effects);
-        let head = aureon_consensus::Head {
-            height,
-            block_id: id,
-            timestamp_ms: info.timestamp_ms,
-        };
-        self.pending_engine
-            .push_back(aureon_consensus::Input::Committed(head));
     }
 }
 

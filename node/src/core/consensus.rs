@@ -151,7 +151,12 @@ impl Core {
     ) {
         match topic {
             Topic::Transactions => self.on_transaction_gossip(message, from, data, effects),
-            Topic::Blocks => effects.push(Effect::Job(Job::CheckProposal { message, from, data })),
+            Topic::Blocks => effects.push(Effect::Job(Job::CheckProposal {
+                message,
+                from,
+                data,
+                lineage: self.parent.lineage.clone(),
+            })),
             Topic::Consensus => self.on_consensus_gossip(from, message, &data, effects),
         }
     }
@@ -176,12 +181,11 @@ impl Core {
         };
         match self.engine.admit(&content) {
             Admit::Verify => {
-                let set = self.engine.validators(content.height()).clone();
                 effects.push(Effect::Job(Job::CheckConsensus {
                     message: Some(message),
                     from,
                     content,
-                    set,
+                    lineage: self.parent.lineage.clone(),
                 }));
             }
             // Verified before, byte for byte: others may still need it.

@@ -9,12 +9,12 @@ use aureon_chain::{
     production::BuildParams,
     sync::{BatchFault, BatchId, Claim, ImportFault, RequestId, VerifiedBlocks},
 };
-use aureon_consensus::{Fault, Message, VerifiedMessage};
+use aureon_consensus::{Fault, Lineage, Message, VerifiedMessage};
 use aureon_proto::v1 as proto;
 use aureon_protocol::PeerId;
 use aureon_types::{
     Address, Block, BlockId, CertifiedBlock, CommitCertificate, DecodeError, SignedProposal,
-    SignedTransaction, TransactionId, ValidatorSet, VerifiedTransaction, transaction::UnverifiedError,
+    SignedTransaction, TransactionId, VerifiedTransaction, transaction::UnverifiedError,
 };
 use bytes::Bytes;
 
@@ -136,8 +136,8 @@ pub enum Job {
         from: PeerId,
         /// Well formed.
         content: Message,
-        /// The validators of its height.
-        set: ValidatorSet,
+        /// Names the validators of its height.
+        lineage: Lineage,
     },
     /// Decode a gossiped proposal with its block and verify the proposal's signature.
     CheckProposal {
@@ -147,6 +147,8 @@ pub enum Job {
         from: PeerId,
         /// Hostile.
         data: Bytes,
+        /// Names the proposer of its height and round.
+        lineage: Lineage,
     },
     /// Build a block and make its body durable.
     Build(Box<Building>),
@@ -187,6 +189,8 @@ pub enum Job {
         batch: BatchId,
         /// The blocks.
         blocks: Vec<CertifiedBlock>,
+        /// Names the validators of their heights.
+        lineage: Lineage,
     },
     /// Execute and commit a range.
     Import(Box<Importing>),
@@ -274,8 +278,8 @@ pub struct Committed {
     pub executed: ExecutedBlock<View>,
     /// Its certificate.
     pub certificate: CommitCertificate,
-    /// The state after it, on the newest flush.
-    pub view: View,
+    /// The block as the one that others are built on; its view is on the newest flush.
+    pub parent: Parent,
 }
 
 /// A range is durable, as far as it could be imported.

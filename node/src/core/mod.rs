@@ -10,6 +10,9 @@
 //! store has it.
 
 mod blocks;
+mod building;
+mod chain;
+mod committing;
 mod consensus;
 mod effect;
 mod input;
@@ -26,16 +29,14 @@ use std::{
     time::Duration,
 };
 
-use aureon_chain::{
-    assembly, import::HeightRules, import::HeightValidators, import::ParentInfo, mempool, production, sync,
-};
-use aureon_consensus::{Engine, Now, Schedule};
+use aureon_chain::{assembly, mempool, production, sync};
+use aureon_consensus::{Engine, Now};
 use aureon_protocol::PeerId;
-use aureon_types::{BlockId, Genesis, GenesisId, SecretKey};
-use bytes::Bytes;
+use aureon_types::{BlockId, Genesis, SecretKey};
 
 use crate::adapters::View;
 
+pub use chain::{Chain, Parent};
 pub use effect::{Effect, LogJob, Timer};
 pub use input::{ChannelToken, GossipToken, Input, ReplyToken, RequestToken, SubmitError, SubmitOutcome};
 pub use job::{
@@ -50,17 +51,6 @@ pub use transactions::{MAX_UNVERIFIED, decode_batch};
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 /// How often the published view of the mempool and the status may change.
 pub const PUBLISH_INTERVAL: Duration = Duration::from_millis(100);
-
-/// The block that others are built on.
-#[derive(Clone, Debug)]
-pub struct Parent {
-    /// Height, id, time, state root.
-    pub info: ParentInfo,
-    /// Its encoded certificate; empty for the genesis.
-    pub certificate: Bytes,
-    /// The state after it.
-    pub view: View,
-}
 
 /// What a core starts from: what recovery found on the disk.
 pub struct Start {
@@ -80,39 +70,6 @@ pub struct Start {
     pub sign_mark: Option<aureon_consensus::SignMark>,
     /// Bodies above the head that were durable.
     pub undecided: Vec<Arc<aureon_types::Block>>,
-}
-
-/// The network and its rules, as the workers need them too. Cheap to clone.
-#[derive(Clone)]
-pub struct Chain {
-    /// The genesis.
-    pub genesis: Arc<Genesis>,
-    /// Its id.
-    pub genesis_id: GenesisId,
-    /// The validators of every height.
-    pub schedule: Schedule,
-}
-
-impl Chain {
-    /// The network of `genesis`.
-    pub fn new(genesis: Arc<Genesis>) -> Result<Self, aureon_consensus::ConfigError> {
-        let schedule = aureon_consensus::Config::from_genesis(&genesis, None)?.schedule;
-        Ok(Self {
-            genesis_id: genesis.id(),
-            genesis,
-            schedule,
-        })
-    }
-
-    /// The rules of the block at `height`.
-    pub fn rules(&self, height: u64) -> HeightRules {
-        let validators = HeightValidators {
-            previous: self.schedule.at(height.saturating_sub(1)).clone(),
-            current: self.schedule.at(height).clone(),
-            next_hash: self.schedule.at(height.saturating_add(1)).hash(),
-        };
-        HeightRules::voting(&self.genesis, validators)
-    }
 }
 
 /// See the module.
@@ -149,9 +106,10 @@ impl Core {
         start: Start,
         effects: &mut Vec<Effect>,
     ) -> Result<Self, aureon_consensus::ConfigError> {
-        let chain = Chain::new(Arc::clone(&start.genesis))?;
+        let chain = Chain::new(Arc::clone(&start.genesis));
         let validator = start.validator_key.as_ref().map(SecretKey::address);
-        let config = aureon_consensus::Config::from_genesis(&start.genesis, start.validator_key)?;
+        let mut config = aureon_consensus::Config::from_genesis(&start.genesis, start.validator_key)?;
+        config.schedule = start.parent.lineage.schedule().clone();
         let info = start.parent.info;
         let head = aureon_consensus::Head {
             height: info.height,

@@ -36,9 +36,11 @@ impl Core {
                 self.ask(peer, asked, sync_request::Request::Range(body), effects);
             }
             sync::Effect::RequestStatus { peer } => self.ask_for_status(peer, effects),
-            sync::Effect::Verify { batch, blocks } => {
-                effects.push(Effect::Job(Job::VerifyRange { batch, blocks }))
-            }
+            sync::Effect::Verify { batch, blocks } => effects.push(Effect::Job(Job::VerifyRange {
+                batch,
+                blocks,
+                lineage: self.parent.lineage.clone(),
+            })),
             sync::Effect::Import { batch, blocks } => {
                 effects.push(Effect::Job(Job::Import(Box::new(Importing { batch, blocks }))));
             }

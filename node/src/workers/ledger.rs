@@ -11,6 +11,7 @@ use aureon_chain::{
     production,
     sync::ImportFault,
 };
+use aureon_consensus::Lineage;
 use aureon_storage::{Decided, StorageError};
 use aureon_types::{Block, CertifiedBlock, CommitCertificate, VerifiedTransaction};
 use bytes::Bytes;
@@ -36,6 +37,9 @@ pub enum RecoveryError {
     /// The storage failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The genesis names no usable engine.
+    #[error(transparent)]
+    Consensus(#[from] aureon_consensus::ConfigError),
     /// A stored block is not what it was when it was committed.
     #[error(
         "block {height} is in the block store and cannot be executed again: {reason}. The database is damaged; move it away and start again to sync from peers"
@@ -62,13 +66,15 @@ impl Ledger {
         let head = services.blocks.head().map_or(0, |head| head.height);
         services.states.check_against(head)?;
         let flushed = services.states.head();
+        let lineage = services.chain.genesis_lineage()?;
         let tip = match flushed.height() {
             0 => Parent {
                 info: ParentInfo::genesis(&services.chain.genesis, flushed.root()),
                 certificate: Bytes::new(),
                 view: View(flushed),
+                lineage,
             },
-            height => stored_parent(&services, height, View(flushed))?,
+            height => stored_parent(&services, height, View(flushed), lineage)?,
         };
         let mut ledger = Self { services, tip };
         if ledger.tip.info.height < head {
@@ -168,7 +174,7 @@ impl Ledger {
         if parent.info.height < self.tip.info.height {
             return Err(Refusal::Fault(BodyFault::Overtaken));
         }
-        let rules = self.services.chain.rules(block.header().height);
+        let rules = self.services.chain.rules(parent);
         match import::check_header(block.sealed_header(), &parent.info, &rules, Some(wall_ms)) {
             Ok(HeaderVerdict::Checked(checked)) => {
                 let verified = import::verify_body(*checked, block, |leaf| known.get(leaf))
@@ -201,7 +207,8 @@ impl Ledger {
                 Err(reason) => return Some(Done::Failed { reason }),
             },
         };
-        match self.store(vec![(executed, certificate)]) {
+        let next = self.above(&self.tip, &executed, certificate.encode());
+        match self.store(vec![(executed, certificate, next)]) {
             Ok(mut committed) => committed
                 .pop()
                 .map(|committed| Done::Committed(Box::new(committed))),
@@ -224,7 +231,7 @@ impl Ledger {
 
     /// Executes a block that a certificate decided: its time is not ours to judge.
     fn execute_decided(&self, block: Arc<Block>, parent: &Parent) -> Result<ExecutedBlock<View>, Unfit> {
-        let rules = self.services.chain.rules(block.header().height);
+        let rules = self.services.chain.rules(parent);
         let verdict = import::check_header(block.sealed_header(), &parent.info, &rules, None)
             .map_err(|fault| Unfit::Block(fault.to_string()))?;
         let HeaderVerdict::Checked(checked) = verdict else {
@@ -250,12 +257,8 @@ impl Ledger {
             }
             match self.execute_decided(Arc::new(block), &parent) {
                 Ok(block) => {
-                    parent = Parent {
-                        info: block.as_parent(),
-                        certificate: certificate.encode(),
-                        view: block.view_after().clone(),
-                    };
-                    executed.push((block, certificate));
+                    parent = self.above(&parent, &block, certificate.encode());
+                    executed.push((block, certificate, parent.clone()));
                 }
                 Err(Unfit::Ours(error)) => return failed(&error),
                 Err(Unfit::Block(reason)) => {
@@ -274,42 +277,43 @@ impl Ledger {
         }
     }
 
+    /// `block`, which was executed on `parent`, as the one that others are built on.
+    fn above(&self, parent: &Parent, block: &ExecutedBlock<View>, certificate: Bytes) -> Parent {
+        Parent {
+            info: block.as_parent(),
+            certificate,
+            view: block.view_after().clone(),
+            lineage: self.services.chain.lineage_after(&parent.lineage, block),
+        }
+    }
+
     /// Durable in the block store, then queued for the state store; the tip moves.
     fn store(
         &mut self,
-        blocks: Vec<(ExecutedBlock<View>, CommitCertificate)>,
+        blocks: Vec<(ExecutedBlock<View>, CommitCertificate, Parent)>,
     ) -> Result<Vec<Committed>, StorageError> {
         if blocks.is_empty() {
             return Ok(Vec::new());
         }
-        let certificates: Vec<Bytes> = blocks
-            .iter()
-            .map(|(_, certificate)| certificate.encode())
-            .collect();
         let decided: Vec<Decided<'_>> = blocks
             .iter()
-            .zip(&certificates)
-            .map(|((executed, _), certificate)| Decided {
+            .map(|(executed, _, next)| Decided {
                 block: executed.block(),
-                certificate,
+                certificate: &next.certificate,
                 receipts: executed.encoded_receipts(),
             })
             .collect();
         self.services.blocks.import(&decided)?;
         drop(decided);
         let mut committed = Vec::with_capacity(blocks.len());
-        for ((executed, certificate), encoded) in blocks.into_iter().zip(certificates) {
+        for (executed, certificate, mut parent) in blocks {
             self.services.states.commit(executed.view_after().0.clone())?;
-            let view = View(self.services.states.head());
-            self.tip = Parent {
-                info: executed.as_parent(),
-                certificate: encoded,
-                view: view.clone(),
-            };
+            parent.view = View(self.services.states.head());
+            self.tip = parent.clone();
             committed.push(Committed {
                 executed,
                 certificate,
-                view,
+                parent,
             });
         }
         Ok(committed)
@@ -327,11 +331,10 @@ impl Ledger {
             .execute_decided(Arc::new(block), &self.tip)
             .map_err(|error| damaged(error.to_string()))?;
         self.services.states.commit(executed.view_after().0.clone())?;
-        let view = View(self.services.states.head());
+        let next = self.above(&self.tip, &executed, certificate);
         self.tip = Parent {
-            info: executed.as_parent(),
-            certificate,
-            view,
+            view: View(self.services.states.head()),
+            ..next
         };
         Ok(())
     }
@@ -353,7 +356,12 @@ enum Refusal {
     Ours(StateError),
 }
 
-fn stored_parent(services: &Services, height: u64, view: View) -> Result<Parent, RecoveryError> {
+fn stored_parent(
+    services: &Services,
+    height: u64,
+    view: View,
+    lineage: Lineage,
+) -> Result<Parent, RecoveryError> {
     let damaged = |reason: &str| RecoveryError::Block {
         height,
         reason: reason.to_owned(),
@@ -370,5 +378,6 @@ fn stored_parent(services: &Services, height: u64, view: View) -> Result<Parent,
         info: ParentInfo::of(&header),
         certificate,
         view,
+        lineage,
     })
 }

@@ -1,7 +1,7 @@
 //! Decoding and signatures.
 
 use aureon_chain::{assembly::ProposedBlock, execution::StateReader as _, mempool::AccountState};
-use aureon_consensus::Message;
+use aureon_consensus::{Lineage, Message};
 use aureon_types::{SignedTransaction, VerifiedTransaction};
 
 use crate::{
@@ -46,7 +46,11 @@ pub(super) fn decode_transactions(data: &[u8]) -> Result<DecodedTransactions, Go
 }
 
 /// Reads a gossiped proposal and verifies its signature, before anything is fetched or executed.
-pub(super) fn check_proposal(chain: &Chain, data: &[u8]) -> Result<Box<CheckedProposal>, GossipFault> {
+pub(super) fn check_proposal(
+    chain: &Chain,
+    lineage: &Lineage,
+    data: &[u8],
+) -> Result<Box<CheckedProposal>, GossipFault> {
     let proposed = ProposedBlock::decode(data)?;
     if proposed.header.header().genesis_id != chain.genesis_id {
         return Err(GossipFault::Inconsistent(
@@ -56,7 +60,7 @@ pub(super) fn check_proposal(chain: &Chain, data: &[u8]) -> Result<Box<CheckedPr
     let content = Message::Proposal(proposed.proposal.clone());
     let verified = aureon_consensus::verify(
         content,
-        chain.schedule.at(proposed.header.header().height),
+        lineage.validators(proposed.header.header().height),
         &chain.genesis_id,
     )?;
     Ok(Box::new(CheckedProposal { verified, proposed }))

@@ -49,19 +49,25 @@ pub fn perform(services: &Services, job: Job) -> Option<Done> {
             message,
             from,
             content,
-            set,
+            lineage,
         } => {
-            let result = aureon_consensus::verify(content, &set, &chain.genesis_id);
+            let set = lineage.validators(content.height());
+            let result = aureon_consensus::verify(content, set, &chain.genesis_id);
             Done::ConsensusChecked {
                 message,
                 from,
                 result,
             }
         }
-        Job::CheckProposal { message, from, data } => Done::ProposalChecked {
+        Job::CheckProposal {
             message,
             from,
-            result: messages::check_proposal(chain, &data),
+            data,
+            lineage,
+        } => Done::ProposalChecked {
+            message,
+            from,
+            result: messages::check_proposal(chain, &lineage, &data),
         },
         Job::DecodeRange {
             request,
@@ -96,10 +102,14 @@ pub fn perform(services: &Services, job: Job) -> Option<Done> {
                 result,
             }
         }
-        Job::VerifyRange { batch, blocks } => {
+        Job::VerifyRange {
+            batch,
+            blocks,
+            lineage,
+        } => {
             let result = sync::verify(
                 blocks,
-                |height| chain.schedule.at(height).clone(),
+                |height| lineage.validators(height).clone(),
                 &chain.genesis_id,
             );
             Done::RangeVerified { batch, result }

@@ -265,7 +265,7 @@ impl Simulation {
                 .map_err(told)?
                 .unwrap_or_default();
             let certificate = CommitCertificate::decode(&certificate).map_err(told)?;
-            let set = self.cast.chain.schedule.at(height);
+            let set = self.cast.schedule.at(height);
             certificate
                 .verify(set, &self.cast.chain.genesis_id)
                 .map_err(told)?;

@@ -1,13 +1,13 @@
 //! What an engine asks for: building, executing, committing.
 
-use aureon_consensus::{Effect, Evidence, Head, Input};
+use aureon_consensus::{Effect, Evidence, Head, Input, Lineage};
 use aureon_types::{Address, CommitCertificate, SignedProposal, SignedVote};
 
 use super::{
     Network,
     node::{Block, Event, Job, Wire},
 };
-use crate::support::{GENESIS, at};
+use crate::support::{GENESIS, at, config};
 
 impl Network {
     pub(super) fn perform(&mut self, node: usize, effect: Effect) {
@@ -189,7 +189,8 @@ impl Network {
                 self.nodes[node].transactions = 0;
                 self.input(node, Input::PendingTransactions(false));
             }
-            self.input(node, Input::Committed(head));
+            let lineage = Lineage::Voting(config(&self.keys, None).schedule);
+            self.input(node, Input::Committed(head, lineage));
             self.broadcast(node, &Wire::Status(head.height));
             self.sync(node);
         }

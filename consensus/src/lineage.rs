@@ -1,0 +1,34 @@
+//! What the blocks up to a parent fix for the block after it.
+//!
+//! A lineage belongs to one block as its state does: whoever executes or imports the block derives it
+//! from the parent's, hands it on by value, and so two branches never share one.
+
+use aureon_types::{Genesis, ValidatorSet};
+
+use crate::{Config, ConfigError, Schedule};
+
+/// What follows from a block and those below it, beside the state. Cheap to clone, never changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lineage {
+    /// Validators decide by votes: who they are, as far ahead as this block fixes it.
+    Voting(Schedule),
+}
+
+impl Lineage {
+    /// Under the first block.
+    pub fn genesis(genesis: &Genesis) -> Result<Self, ConfigError> {
+        Config::from_genesis(genesis, None).map(|config| Self::Voting(config.schedule))
+    }
+
+    /// Who decides which height and who proposes.
+    pub fn schedule(&self) -> &Schedule {
+        match self {
+            Self::Voting(schedule) => schedule,
+        }
+    }
+
+    /// The validators of `height`.
+    pub fn validators(&self, height: u64) -> &ValidatorSet {
+        self.schedule().at(height)
+    }
+}
