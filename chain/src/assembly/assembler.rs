@@ -8,7 +8,7 @@ use std::{
 use aureon_types::{BlockId, Hash, SignedTransaction, VerifiedTransaction};
 
 use super::{
-    AssembledBlock, BlockAnswer, Content, Effect, Input, MAX_AHEAD, MAX_PEERS, MAX_PER_ROUND, Offence, Peer,
+    AssembledBlock, BlockAnswer, Content, Effect, Input, MAX_PEERS, MAX_PER_ROUND, Offence, Peer,
     ProposedBlock, RequestFailure, RequestId,
     assembled::Slot,
     pending::{Filled, Kind, Parts, Pending},
@@ -29,19 +29,23 @@ pub struct Assembler<P> {
     /// Who was asked last, for whatever block: the next block begins with another, to spread the load.
     pub(super) last_asked: Option<P>,
     committed: u64,
+    reach: u64,
     pub(super) next_request: u64,
     pub(super) alarm: Alarm,
 }
 
 impl<P: Peer> Assembler<P> {
-    /// For a node whose last committed block has height `committed`.
-    pub fn new(committed: u64) -> Self {
+    /// For a node whose last final block has height `committed`. Blocks up to `reach` heights above it
+    /// are assembled: [`super::MAX_AHEAD`] where blocks are final when they are committed; without
+    /// limit where the caller names only blocks whose headers have proven their work.
+    pub fn new(committed: u64, reach: u64) -> Self {
         Self {
             pending: BTreeMap::new(),
             done: BTreeMap::new(),
             peers: BTreeSet::new(),
             last_asked: None,
             committed,
+            reach,
             next_request: 0,
             alarm: Alarm::default(),
         }
@@ -139,7 +143,8 @@ impl<P: Peer> Assembler<P> {
             content,
             attempt: _,
         } = proposed;
-        let (id, height, round) = (header.id(), header.header().height, proposal.proposal.round);
+        let (id, height) = (header.id(), header.header().height);
+        let round = proposal.map_or(0, |signed| signed.proposal.round);
         if !self.is_near(height) || self.done.contains_key(&id) {
             return;
         }
@@ -316,7 +321,7 @@ impl<P: Peer> Assembler<P> {
     }
 
     fn is_near(&self, height: u64) -> bool {
-        height > self.committed && height <= self.committed.saturating_add(MAX_AHEAD)
+        height > self.committed && height <= self.committed.saturating_add(self.reach)
     }
 
     /// The block, height and round that an answer is for, if it was asked for.

@@ -7,9 +7,9 @@ use aureon_types::{
 };
 
 use super::{
-    Assembler, BLOCK_TIMEOUT, BlockAnswer, Effect, Input, MAX_LEAVES, MAX_PENDING, MAX_PENDING_BYTES, Proof,
-    ProposedBlock, RequestFailure, RequestId, TRANSACTIONS_TIMEOUT, TimerId, answer_transactions,
-    decode_transactions,
+    Assembler, BLOCK_TIMEOUT, BlockAnswer, Effect, Input, MAX_AHEAD, MAX_LEAVES, MAX_PENDING,
+    MAX_PENDING_BYTES, Proof, ProposedBlock, RequestFailure, RequestId, TRANSACTIONS_TIMEOUT, TimerId,
+    answer_transactions, decode_transactions,
 };
 use crate::sync::testing::{Chain, GENESIS, Random, authority, block, transfer};
 
@@ -39,7 +39,7 @@ fn propose(block: &Block, round: u32) -> SignedProposal {
 }
 
 fn proposed(block: &Block, round: u32) -> Box<ProposedBlock> {
-    Box::new(ProposedBlock::decode(&ProposedBlock::encode(block, &propose(block, round), 0)).unwrap())
+    Box::new(ProposedBlock::decode(&ProposedBlock::encode(block, Some(&propose(block, round)), 0)).unwrap())
 }
 
 fn verified(transactions: &[SignedTransaction]) -> BTreeMap<Hash, VerifiedTransaction> {
@@ -63,7 +63,7 @@ struct Bench {
 impl Bench {
     fn new(peers: impl IntoIterator<Item = u64>) -> Self {
         let mut bench = Self {
-            assembler: Assembler::new(COMMITTED),
+            assembler: Assembler::new(COMMITTED, MAX_AHEAD),
             pool: BTreeMap::new(),
             now: Duration::from_secs(50),
             timer: None,
@@ -487,7 +487,7 @@ fn memory_is_bounded_whatever_is_proposed() {
             valid_round: None,
         };
         let proposed = ProposedBlock {
-            proposal: SignedProposal::sign(proposal, &authority(), &GENESIS),
+            proposal: Some(SignedProposal::sign(proposal, &authority(), &GENESIS)),
             header,
             previous_commit: Default::default(),
             content: super::Content::Leaves(leaves.clone()),
@@ -638,4 +638,21 @@ fn one_honest_peer_suffices_and_is_never_blamed() {
         }
     }
     assert!(BLOCK_TIMEOUT > TRANSACTIONS_TIMEOUT);
+}
+
+#[test]
+fn branches_reach_as_far_as_their_headers_have_proven_work() {
+    let far = sized(COMMITTED + MAX_AHEAD + 1, 0, 1);
+    for (reach, words) in [(MAX_AHEAD, 0), (u64::MAX, 1)] {
+        let mut bench = Bench::new([1]);
+        bench.assembler = Assembler::new(COMMITTED, reach);
+        bench.step(Input::PeerReady { peer: 1 });
+        let asked = bench.step(Input::Wanted {
+            block_id: far.id(),
+            height: far.header().height,
+            round: 0,
+            peer: Some(1),
+        });
+        assert_eq!(asked.len(), words, "{asked:?}");
+    }
 }

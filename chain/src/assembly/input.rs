@@ -45,20 +45,21 @@ pub enum Input<P> {
         /// The peer.
         peer: P,
     },
-    /// A proposed block came by gossip. The proposal's signature and the header were checked.
+    /// A block came by gossip. Its header, and its proposal's signature or its work, were checked.
     Proposed {
         /// Who sent it.
         peer: P,
         /// The block.
         proposed: Box<ProposedBlock>,
     },
-    /// A quorum, or a proposal in our log, names a block whose body is not here.
+    /// A quorum, a proposal in our log, or the heaviest branch of headers names a block whose body is
+    /// not here.
     Wanted {
         /// The block.
         block_id: BlockId,
         /// Its height.
         height: u64,
-        /// The round that names it.
+        /// The round that names it; 0 under proof of work.
         round: u32,
         /// Who told us, if a peer: it is asked first.
         peer: Option<P>,
@@ -90,7 +91,7 @@ pub enum Input<P> {
         /// Why.
         failure: RequestFailure,
     },
-    /// A block of this height was committed; bodies for it and below are not needed any more.
+    /// A block of this height is final; bodies for it and below are not needed any more.
     Committed {
         /// The height.
         height: u64,

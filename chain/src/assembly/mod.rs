@@ -1,7 +1,7 @@
 //! Block assembly: from a proposal's short form, or only a block's id, to the block.
 //!
-//! *Protocol.* A proposed block travels as its signed proposal, header, previous certificate and the
-//! leaves of its transaction tree ([`ProposedBlock`]; small ones in full). [`Assembler`] takes the
+//! *Protocol.* A proposed block travels as its signed proposal (under proof of work: its seal), header,
+//! previous certificate and the leaves of its transaction tree ([`ProposedBlock`]; small ones in full). [`Assembler`] takes the
 //! transactions from the node's own pool by leaf, asks the sender for those that are missing, then
 //! other peers, then for the whole block. A block of which only the id is known, because a proposal,
 //! polka or certificate names it, is asked for by id.
@@ -58,8 +58,8 @@ pub const MAX_PENDING_BYTES: usize = 3 * MAX_BLOCK_BYTES;
 /// Different blocks assembled for one height and round before a quorum names one. Two already prove
 /// that the proposer cheats; more are ignored.
 pub const MAX_PER_ROUND: usize = 2;
-/// Heights above the last committed one that are assembled: the next, and the one after, whose
-/// proposal may come while the next is committed. Blocks further up are range sync's.
+/// Heights above the last committed one that are assembled where blocks are voted on: the next, and the
+/// one after, whose proposal may come while the next is committed. Blocks further up are range sync's.
 pub const MAX_AHEAD: u64 = 2;
 /// Peers that are remembered. When full, further peers are not asked.
 pub const MAX_PEERS: usize = 512;

@@ -21,20 +21,22 @@ pub enum Content {
     Leaves(Vec<Hash>),
 }
 
-/// A proposal with its block, in full or in short. Well formed and consistent in itself: the proposal
-/// names the header, and the previous certificate and the leaves hash to what the header says. The
-/// proposal's signature, the header's rules and all other signatures are unchecked.
+/// A block that somebody proposes or has mined, in full or in short. Well formed and consistent in
+/// itself: a proposal names the header, and the previous certificate and the leaves hash to what the
+/// header says. The proposal's signature, the seal's work, the header's rules and all other signatures
+/// are unchecked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProposedBlock {
-    /// Names the block for a height and round.
-    pub proposal: SignedProposal,
+    /// Names the block for a height and round. `None` if and only if the header has a work target:
+    /// then its seal is what gives it weight.
+    pub proposal: Option<SignedProposal>,
     /// The block's header.
     pub header: SealedHeader,
     /// The encoded certificate of the previous block; empty where there is none.
     pub previous_commit: Bytes,
     /// The transactions.
     pub content: Content,
-    /// Raised when the same proposal is sent again; not signed.
+    /// Raised when the same block is sent again; not signed.
     pub attempt: u16,
 }
 
@@ -44,12 +46,15 @@ impl ProposedBlock {
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         strict::at_most(WHAT, bytes.len(), MAX_BLOCK_BYTES)?;
         let message: proto::ProposedBlock = strict::decode(WHAT, bytes)?;
-        let proposal = strict::required(WHAT, "proposal", message.proposal.as_ref())?;
         let header = strict::required(WHAT, "header", message.header.as_ref())?;
         let previous_commit = strict::required(WHAT, "previous_commit", message.previous_commit.as_ref())?;
         let proposed = Self {
-            proposal: SignedProposal::from_proto(proposal)?,
-            header: SealedHeader::from_parts(header, &[])?,
+            proposal: message
+                .proposal
+                .as_ref()
+                .map(SignedProposal::from_proto)
+                .transpose()?,
+            header: sealed(header, message.seal.as_deref())?,
             // Copied: a slice would keep the whole message alive.
             previous_commit: Bytes::copy_from_slice(previous_commit),
             content: content(&message)?,
@@ -59,12 +64,13 @@ impl ProposedBlock {
         Ok(proposed)
     }
 
-    /// The gossip message for `block`: in full up to [`FULL_BLOCK_BYTES`], else in short.
-    pub fn encode(block: &Block, proposal: &SignedProposal, attempt: u16) -> Bytes {
+    /// The gossip message for `block`: in full up to [`FULL_BLOCK_BYTES`], else in short. `proposal`
+    /// goes with blocks that are voted on, and only with them.
+    pub fn encode(block: &Block, proposal: Option<&SignedProposal>, attempt: u16) -> Bytes {
         let transactions = block.transactions();
         let in_full = transactions.is_empty() || block.size() <= FULL_BLOCK_BYTES;
         let message = proto::ProposedBlock {
-            proposal: Some(proposal.to_proto()),
+            proposal: proposal.map(SignedProposal::to_proto),
             header: Some(block.sealed_header().bytes().clone()),
             previous_commit: Some(block.previous_commit().clone()),
             transactions: transactions
@@ -74,6 +80,7 @@ impl ProposedBlock {
                 .collect(),
             leaves: (!in_full)
                 .then(|| messages::join_leaves(transactions.iter().map(SignedTransaction::leaf))),
+            seal: Some(block.sealed_header().seal().clone()).filter(|seal| !seal.is_empty()),
             attempt: Some(u32::from(attempt)),
         };
         message.encode_to_vec().into()
@@ -81,22 +88,8 @@ impl ProposedBlock {
 
     /// What can be checked before anything is fetched.
     fn check(&self) -> Result<(), DecodeError> {
-        let (proposal, header) = (&self.proposal.proposal, self.header.header());
-        if proposal.block_id != self.header.id() {
-            let reason = format!(
-                "it names {}, the header is of {}",
-                proposal.block_id,
-                self.header.id()
-            );
-            return Err(wrong("proposal", reason));
-        }
-        if proposal.height != header.height {
-            let reason = format!(
-                "it is for height {}, the header for {}",
-                proposal.height, header.height
-            );
-            return Err(wrong("proposal", reason));
-        }
+        self.check_proposal()?;
+        let header = self.header.header();
         let commit = CommitCertificate::hash(&self.previous_commit);
         if commit != header.previous_commit_hash {
             let reason = format!(
@@ -118,6 +111,45 @@ impl ProposedBlock {
         }
         Ok(())
     }
+
+    /// A proposal comes with a header without a work target, and names it.
+    fn check_proposal(&self) -> Result<(), DecodeError> {
+        let header = self.header.header();
+        let proposal = match (&self.proposal, header.target) {
+            (Some(signed), None) => &signed.proposal,
+            (None, Some(_)) => return Ok(()),
+            (None, None) => return Err(wrong("proposal", "it is missing".to_owned())),
+            (Some(_), Some(_)) => {
+                let reason = "it comes with a header that has a work target".to_owned();
+                return Err(wrong("proposal", reason));
+            }
+        };
+        if proposal.block_id != self.header.id() {
+            let reason = format!(
+                "it names {}, the header is of {}",
+                proposal.block_id,
+                self.header.id()
+            );
+            return Err(wrong("proposal", reason));
+        }
+        if proposal.height != header.height {
+            let reason = format!(
+                "it is for height {}, the header for {}",
+                proposal.height, header.height
+            );
+            return Err(wrong("proposal", reason));
+        }
+        Ok(())
+    }
+}
+
+/// A seal that is absent is empty, and an empty one is absent: one encoding for each block.
+fn sealed(header: &[u8], seal: Option<&[u8]>) -> Result<SealedHeader, DecodeError> {
+    if seal.is_some_and(<[u8]>::is_empty) {
+        let reason = "it is empty; a block without a seal has no such field".to_owned();
+        return Err(wrong("seal", reason));
+    }
+    SealedHeader::from_parts(header, seal.unwrap_or_default())
 }
 
 fn content(message: &proto::ProposedBlock) -> Result<Content, DecodeError> {
@@ -155,7 +187,7 @@ fn wrong(field: &'static str, reason: String) -> DecodeError {
 
 #[cfg(test)]
 mod tests {
-    use aureon_types::{BlockId, Proposal};
+    use aureon_types::{BlockId, Header, Proposal};
 
     use super::*;
     use crate::sync::testing::{GENESIS, authority, block, transfer};
@@ -183,7 +215,7 @@ mod tests {
         block: &Block,
         change: impl FnOnce(&mut proto::ProposedBlock),
     ) -> Result<ProposedBlock, String> {
-        let bytes = ProposedBlock::encode(block, &propose(block), 3);
+        let bytes = ProposedBlock::encode(block, Some(&propose(block)), 3);
         let mut message = proto::ProposedBlock::decode(bytes).unwrap();
         change(&mut message);
         ProposedBlock::decode(&message.encode_to_vec()).map_err(|error| error.to_string())
@@ -193,9 +225,9 @@ mod tests {
     fn small_blocks_travel_in_full_and_large_ones_in_short() {
         for (count, full) in [(0, true), (3, true), (200, false)] {
             let block = sized(count);
-            let bytes = ProposedBlock::encode(&block, &propose(&block), 3);
+            let bytes = ProposedBlock::encode(&block, Some(&propose(&block)), 3);
             let proposed = ProposedBlock::decode(&bytes).unwrap();
-            assert_eq!(proposed.proposal, propose(&block));
+            assert_eq!(proposed.proposal, Some(propose(&block)));
             assert_eq!(&proposed.header, block.sealed_header());
             assert_eq!(proposed.attempt, 3);
             match proposed.content {
@@ -256,14 +288,14 @@ mod tests {
         let mut proposal = propose(&block).proposal;
         proposal.height = 6;
         let proposal = SignedProposal::sign(proposal, &authority(), &GENESIS);
-        let error = ProposedBlock::decode(&ProposedBlock::encode(&block, &proposal, 0)).unwrap_err();
+        let error = ProposedBlock::decode(&ProposedBlock::encode(&block, Some(&proposal), 0)).unwrap_err();
         assert!(error.to_string().contains("height 6"), "{error}");
     }
 
     #[test]
     fn truncated_and_extended_messages_are_refused() {
         let block = sized(1);
-        let good = ProposedBlock::encode(&block, &propose(&block), 0);
+        let good = ProposedBlock::encode(&block, Some(&propose(&block)), 0);
         for cut in 0..good.len() {
             assert!(ProposedBlock::decode(&good[..cut]).is_err(), "cut at {cut}");
         }
@@ -273,5 +305,49 @@ mod tests {
             ProposedBlock::decode(&vec![0; MAX_BLOCK_BYTES + 1]),
             Err(DecodeError::TooLarge { .. })
         ));
+    }
+
+    fn mined(transactions: u64) -> Block {
+        let plain = sized(transactions);
+        let header = Header {
+            target: Some([0xff; 32]),
+            ..plain.header().clone()
+        };
+        let sealed = SealedHeader::new(header, Bytes::copy_from_slice(&[7; 8]));
+        Block::new(sealed, Bytes::new(), plain.transactions().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_mined_block_travels_with_its_seal_and_without_a_proposal() {
+        for count in [0, 3, 200] {
+            let block = mined(count);
+            let proposed = ProposedBlock::decode(&ProposedBlock::encode(&block, None, 0)).unwrap();
+            assert_eq!(&proposed.header, block.sealed_header());
+            assert_eq!(proposed.proposal, None);
+        }
+    }
+
+    #[test]
+    fn a_seal_and_a_proposal_exclude_each_other() {
+        let (voted, worked) = (sized(1), mined(1));
+        let refused = |field: &str, bytes: Bytes, change: &dyn Fn(&mut proto::ProposedBlock)| {
+            let mut message = proto::ProposedBlock::decode(bytes).unwrap();
+            change(&mut message);
+            let error = ProposedBlock::decode(&message.encode_to_vec()).unwrap_err();
+            assert!(
+                error.to_string().contains(&format!("\"{field}\"")),
+                "{field}: {error}"
+            );
+        };
+        let plain = ProposedBlock::encode(&voted, Some(&propose(&voted)), 0);
+        refused("proposal", ProposedBlock::encode(&voted, None, 0), &|_| ());
+        refused("seal", plain.clone(), &|m| m.seal = Some(Bytes::new()));
+        refused("seal", plain, &|m| m.seal = Some(vec![7; 8].into()));
+        let sealed = ProposedBlock::encode(&worked, None, 0);
+        refused("proposal", sealed.clone(), &|m| {
+            m.proposal = Some(propose(&voted).to_proto())
+        });
+        refused("seal", sealed.clone(), &|m| m.seal = None);
+        refused("seal", sealed, &|m| m.seal = Some(vec![7; 9].into()));
     }
 }

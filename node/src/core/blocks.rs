@@ -197,9 +197,11 @@ impl Core {
             message,
             verdict: Verdict::Accept,
         });
-        self.blocks
-            .proposals
-            .insert(proposed.header.id(), proposed.proposal.clone());
+        if let Some(proposal) = &proposed.proposal {
+            self.blocks
+                .proposals
+                .insert(proposed.header.id(), proposal.clone());
+        }
         self.blocks.bound();
         if height > self.parent.info.height.saturating_add(1) {
             self.sync_input(now, sync::Input::VoteSeen { height }, effects);

@@ -124,7 +124,7 @@ impl Core {
         };
         Some((
             Topic::Blocks,
-            assembly::ProposedBlock::encode(&block, proposal, *attempt),
+            assembly::ProposedBlock::encode(&block, Some(proposal), *attempt),
         ))
     }
 

@@ -127,7 +127,7 @@ impl Core {
                 height: info.height,
                 id: info.id,
             }),
-            assembler: assembly::Assembler::new(info.height),
+            assembler: assembly::Assembler::new(info.height, assembly::MAX_AHEAD),
             parent: start.parent,
             blocks: blocks::Blocks::new(start.undecided),
             transactions: transactions::Transactions::default(),

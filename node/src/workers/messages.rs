@@ -57,7 +57,12 @@ pub(super) fn check_proposal(
             "the header is of another network".to_owned(),
         ));
     }
-    let content = Message::Proposal(proposed.proposal.clone());
+    let Some(proposal) = &proposed.proposal else {
+        return Err(GossipFault::Inconsistent(
+            "a mined block on a network that decides by votes".to_owned(),
+        ));
+    };
+    let content = Message::Proposal(proposal.clone());
     let verified = aureon_consensus::verify(
         content,
         lineage.validators(proposed.header.header().height),

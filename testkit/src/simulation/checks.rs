@@ -50,13 +50,9 @@ impl Simulation {
                 let Ok(proposed) = ProposedBlock::decode(data) else {
                     return self.violate(format!("node {node} published a proposal that nobody can read"));
                 };
-                let proposal = proposed.proposal.proposal;
-                let occasion = (
-                    proposed.proposal.proposer,
-                    "proposal",
-                    proposal.height,
-                    proposal.round,
-                );
+                let Some(signed) = proposed.proposal else { return };
+                let proposal = signed.proposal;
+                let occasion = (signed.proposer, "proposal", proposal.height, proposal.round);
                 (
                     occasion,
                     format!("{} {:?}", proposal.block_id, proposal.valid_round),

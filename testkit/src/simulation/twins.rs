@@ -63,9 +63,9 @@ impl Simulation {
     fn twin_of_proposal(&mut self, node: usize, data: &[u8]) -> Option<Bytes> {
         let key = self.nodes[node].key.clone()?;
         let proposed = ProposedBlock::decode(data).ok()?;
-        if proposed.proposal.proposer != key.address() {
-            return None;
-        }
+        let signed = proposed
+            .proposal
+            .filter(|signed| signed.proposer == key.address())?;
         let id = proposed.header.id();
         let block = self.running(node)?.services.blocks.block_by_id(&id).ok()??;
         let mut header = proposed.header.header().clone();
@@ -75,10 +75,10 @@ impl Simulation {
         message.header = Some(sealed.bytes().clone());
         let twin = Block::decode(&message.encode_to_vec()).ok()?;
         self.twins.of.insert(id, twin.id());
-        let mut proposal = proposed.proposal.proposal;
+        let mut proposal = signed.proposal;
         proposal.block_id = twin.id();
         let signed = SignedProposal::sign(proposal, &key, &self.cast.chain.genesis_id);
-        Some(ProposedBlock::encode(&twin, &signed, proposed.attempt))
+        Some(ProposedBlock::encode(&twin, Some(&signed), proposed.attempt))
     }
 
     /// The same vote for the twin of its block; for nil, if the block has none.
