@@ -27,6 +27,11 @@ impl Lineage {
         }
     }
 
+    /// The highest height whose validators are known, with all below.
+    pub fn known_until(&self) -> u64 {
+        u64::MAX
+    }
+
     /// The validators of `height`.
     pub fn validators(&self, height: u64) -> &ValidatorSet {
         self.schedule().at(height)

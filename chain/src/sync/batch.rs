@@ -86,6 +86,24 @@ impl<P: Copy> Batch<P> {
         self.stage = Stage::Queued;
     }
 
+    /// Cuts a downloaded batch behind `last`, which must be one of its heights. The upper part, with the
+    /// number `id`, is returned.
+    pub(super) fn cut(&mut self, id: BatchId, last: u64) -> Option<Self> {
+        let Stage::Downloaded { peer, blocks } = &mut self.stage else {
+            return None;
+        };
+        let upper = blocks.split_off(blocks.partition_point(|block| block.block.header().height <= last));
+        let (bytes, peer) = (bytes_of(&upper), *peer);
+        self.bytes = self.bytes.saturating_sub(bytes);
+        let upper = Self {
+            bytes,
+            stage: Stage::Downloaded { peer, blocks: upper },
+            ..Self::new(id, last.saturating_add(1), self.last)
+        };
+        self.last = last;
+        Some(upper)
+    }
+
     /// Takes the downloaded blocks above `head` out for verification.
     pub(super) fn start_verifying(&mut self, head: u64) -> Option<Vec<CertifiedBlock>> {
         let Stage::Downloaded { peer, blocks } = &mut self.stage else {

@@ -94,7 +94,13 @@ pub enum Input<P> {
         fault: ImportFault,
     },
     /// The head moved, by whatever way: consensus, gossip or our own import.
-    HeadChanged(Head),
+    HeadChanged {
+        /// The last committed block.
+        head: Head,
+        /// The validators of all heights up to this one are known now; at least of the one above the
+        /// head.
+        known_until: u64,
+    },
     /// A vote for this height was heard. Whoever votes for a height has committed the one below.
     VoteSeen {
         /// The height voted on.

@@ -36,6 +36,8 @@ pub(super) struct Pause {
 #[derive(Debug)]
 pub struct RangeSync<P> {
     pub(super) head: Head,
+    /// Certificates above this height cannot be checked yet: their validators are not known.
+    pub(super) known_until: u64,
     pub(super) peers: Peers<P>,
     /// In order of height, without gaps or overlap, except that batches with a worker may be passed by
     /// the head before the worker answers.
@@ -55,10 +57,12 @@ pub struct RangeSync<P> {
 }
 
 impl<P: Peer> RangeSync<P> {
-    /// A machine for a node whose last committed block is `head`.
-    pub fn new(head: Head) -> Self {
+    /// A machine for a node whose last committed block is `head`, and which knows the validators of
+    /// all heights up to `known_until`.
+    pub fn new(head: Head, known_until: u64) -> Self {
         Self {
             head,
+            known_until,
             peers: Peers::new(),
             batches: Vec::new(),
             next_id: 0,
@@ -97,7 +101,9 @@ impl<P: Peer> RangeSync<P> {
             Input::ImportFailed { batch, height, fault } => {
                 self.on_import_failed(now, batch, height, fault, effects);
             }
-            Input::HeadChanged(head) => self.head = head,
+            Input::HeadChanged { head, known_until } => {
+                (self.head, self.known_until) = (head, known_until);
+            }
             Input::VoteSeen { height } => self.on_vote(now, height),
             Input::TimerFired(timer) => self.alarm.fired(timer),
         }

@@ -20,16 +20,18 @@ struct Bench {
     chain: Chain,
     now: Duration,
     timer: Option<(TimerId, Duration)>,
+    known_until: u64,
 }
 
 impl Bench {
     fn new(head: u64, chain_height: u64) -> Self {
         let chain = Chain::new(chain_height);
         Self {
-            sync: RangeSync::new(chain.head_at(head)),
+            sync: RangeSync::new(chain.head_at(head), u64::MAX),
             chain,
             now: START,
             timer: None,
+            known_until: u64::MAX,
         }
     }
 
@@ -102,7 +104,10 @@ impl Bench {
 
     fn head(&mut self, height: u64) -> Vec<String> {
         let head = self.chain.head_at(height);
-        self.step(Input::HeadChanged(head))
+        self.step(Input::HeadChanged {
+            head,
+            known_until: self.known_until,
+        })
     }
 
     /// Lets time pass to the newest timer and fires it.
@@ -148,6 +153,35 @@ fn a_batch_goes_from_claim_to_chain() {
     assert_eq!(bench.head(3), ["synced 3"]);
     assert!(bench.step(Input::Imported { batch: BatchId(1) }).is_empty());
     assert_eq!(bench.words().0, Phase::Synced);
+}
+
+#[test]
+fn a_batch_is_cut_where_the_validators_are_not_known_yet() {
+    let mut bench = Bench::new(0, 100);
+    bench.known_until = 10;
+    assert!(bench.head(0).is_empty());
+    assert_eq!(bench.status(1, 100), ["behind 100", "ask 1 r3 1+64"]);
+    assert_eq!(
+        bench.answer(1, 3, 1, 64),
+        ["verify b1 10", "ask 1 r6 65+36"],
+        "of 64 blocks, those whose validators are known"
+    );
+    assert!(
+        bench.answer(1, 6, 65, 36).is_empty(),
+        "too far ahead to be checked"
+    );
+    assert_eq!(bench.verified(1, 1, 10), ["import b1 1+10"]);
+    bench.known_until = 20;
+    assert_eq!(
+        bench.head(9),
+        ["verify b5 10"],
+        "the closing block names the next set"
+    );
+    assert!(bench.head(10).is_empty());
+    assert!(bench.step(Input::Imported { batch: BatchId(1) }).is_empty());
+    assert_eq!(bench.verified(5, 11, 10), ["import b5 11+10"]);
+    bench.known_until = 70;
+    assert_eq!(bench.head(19), ["verify b8 44", "verify b2 6"]);
 }
 
 #[test]
@@ -494,7 +528,7 @@ fn a_body_that_was_not_decided_names_its_sender() {
 fn a_decided_block_on_another_parent_is_a_conflict_and_nobodys_offence() {
     let mut bench = Bench::new(0, 3);
     let ours = Chain::signed_by(1, &super::testing::authority(), 900);
-    bench.sync = RangeSync::new(ours.head());
+    bench.sync = RangeSync::new(ours.head(), u64::MAX);
     assert_eq!(bench.status(1, 3), ["behind 3", "ask 1 r2 2+2"]);
     bench.answer(1, 2, 2, 2);
     assert_eq!(bench.verified(1, 2, 2), ["conflict 2"]);

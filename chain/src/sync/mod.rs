@@ -11,6 +11,10 @@
 //! not count for a while that doubles with each offence. `Behind` therefore is a hint for pacing and
 //! status pages; nobody may stop voting because of it.
 //!
+//! *Changing validators.* Who decides a height is fixed by the blocks below it, as far ahead as the
+//! schedule goes. A batch is verified only when the validators of all its heights are known; one that
+//! reaches further is cut there. Batches above are downloaded meanwhile.
+//!
 //! *Pure.* [`RangeSync::handle`] takes the time and an input and appends effects; timeouts are inputs.
 //! `P` names a peer and is opaque here.
 

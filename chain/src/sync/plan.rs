@@ -178,7 +178,8 @@ impl<P: Peer> RangeSync<P> {
     }
 
     fn verify(&mut self, effects: &mut Vec<Effect<P>>) {
-        let head = self.head.height;
+        self.cut_at_known();
+        let (head, known_until) = (self.head.height, self.known_until);
         let running = self
             .batches
             .iter()
@@ -186,7 +187,7 @@ impl<P: Peer> RangeSync<P> {
             .count();
         let mut free = MAX_VERIFYING.saturating_sub(running);
         for batch in &mut self.batches {
-            if free == 0 {
+            if free == 0 || batch.from > known_until {
                 return;
             }
             if let Some(blocks) = batch.start_verifying(head) {
@@ -196,6 +197,28 @@ impl<P: Peer> RangeSync<P> {
                 });
                 free = free.saturating_sub(1);
             }
+        }
+    }
+
+    /// Cuts a downloaded batch behind the last height whose validators are known, so that its lower part
+    /// can be checked and imported: that is what makes the validators of the upper part known.
+    fn cut_at_known(&mut self) {
+        let known_until = self.known_until;
+        let spans = |batch: &Batch<P>| {
+            let is_downloaded = matches!(batch.stage, Stage::Downloaded { .. });
+            is_downloaded && batch.from <= known_until && known_until < batch.last
+        };
+        // Batches do not overlap, so there is one at most.
+        let Some(index) = self.batches.iter().position(spans) else {
+            return;
+        };
+        let id = self.new_batch_id();
+        let upper = self
+            .batches
+            .get_mut(index)
+            .and_then(|batch| batch.cut(id, known_until));
+        if let Some(upper) = upper {
+            self.batches.insert(index.saturating_add(1), upper);
         }
     }
 

@@ -130,6 +130,12 @@ struct Run<'a> {
     penalized: BTreeSet<u64>,
 }
 
+/// As with epochs of 40 heights: the block before an epoch's last fixes the validators of the next.
+fn known_until(head: u64) -> u64 {
+    const EPOCH: u64 = 40;
+    (head / EPOCH + 1 + u64::from(head % EPOCH == EPOCH - 1)) * EPOCH
+}
+
 impl<'a> Run<'a> {
     fn new(world: &'a World, seed: u64) -> Self {
         let mut random = Random::new(seed);
@@ -141,7 +147,7 @@ impl<'a> Run<'a> {
         }
         Self {
             world,
-            sync: RangeSync::new(world.truth.head_at(0)),
+            sync: RangeSync::new(world.truth.head_at(0), known_until(0)),
             peers,
             random,
             queue: BTreeMap::new(),
@@ -244,6 +250,10 @@ impl<'a> Run<'a> {
                 self.answer(peer, request, from, count.into());
             }
             Effect::Verify { batch, blocks } => {
+                for certified in &blocks {
+                    let (given, known) = (certified.block.header().height, known_until(self.height));
+                    assert!(given <= known, "block {given}, validators known until {known}");
+                }
                 let result = verify(blocks, |_| validators(), &GENESIS);
                 let after = self.delay(50);
                 self.later(after, Input::BatchVerified { batch, result });
@@ -259,7 +269,13 @@ impl<'a> Run<'a> {
                         "in order, and true"
                     );
                     let head = self.world.truth.head_at(self.height);
-                    self.later(Duration::from_millis(1), Input::HeadChanged(head));
+                    self.later(
+                        Duration::from_millis(1),
+                        Input::HeadChanged {
+                            head,
+                            known_until: known_until(head.height),
+                        },
+                    );
                 }
                 self.later(Duration::from_millis(2), Input::Imported { batch });
             }

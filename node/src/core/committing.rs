@@ -69,7 +69,11 @@ impl Core {
         effects.push(Effect::HeadChanged);
         effects.push(Effect::SetStatus(Status { height, head_id: id }));
         self.assembly_input(now, assembly::Input::Committed { height }, effects);
-        self.sync_input(now, sync::Input::HeadChanged(sync::Head { height, id }), effects);
+        let moved = sync::Input::HeadChanged {
+            head: sync::Head { height, id },
+            known_until: self.parent.lineage.known_until(),
+        };
+        self.sync_input(now, moved, effects);
         let head = aureon_consensus::Head {
             height,
             block_id: id,

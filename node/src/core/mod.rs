@@ -123,10 +123,13 @@ impl Core {
             validator,
             engine,
             mempool: mempool::Mempool::new(start.mempool, info.height),
-            sync: sync::RangeSync::new(sync::Head {
-                height: info.height,
-                id: info.id,
-            }),
+            sync: sync::RangeSync::new(
+                sync::Head {
+                    height: info.height,
+                    id: info.id,
+                },
+                start.parent.lineage.known_until(),
+            ),
             assembler: assembly::Assembler::new(info.height, assembly::MAX_AHEAD),
             parent: start.parent,
             blocks: blocks::Blocks::new(start.undecided),
