@@ -12,6 +12,7 @@ pub mod config;
 pub mod core;
 pub mod handle;
 pub mod main_loop;
+pub mod miner;
 pub mod run;
 pub mod testnet;
 pub mod workers;
