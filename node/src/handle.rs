@@ -3,6 +3,8 @@
 //! Reads use what is published: the head with its state view, the mempool view and the status, each
 //! replaced as a whole. Writes are commands over a bounded channel to the main loop.
 
+mod changes;
+
 use std::sync::Arc;
 
 use aureon_chain::{execution::StateReader as _, mempool::MempoolView};
@@ -11,7 +13,7 @@ use aureon_types::{
     Account, Address, Block, BlockId, CommitCertificate, Genesis, GenesisId, Receipt, SignedTransaction,
     TransactionId, VerifiedTransaction,
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::{
     adapters::View,
@@ -19,7 +21,10 @@ use crate::{
     workers::Services,
 };
 
-pub use crate::core::Rejection;
+pub(crate) use changes::Subscribe;
+pub use changes::{HEAD_CHANGES, HeadChanges, HeadEvent};
+
+pub use crate::core::{HeadChange, Rejection};
 pub use aureon_chain::mempool::Admitted;
 
 /// The disk could not be read. Ours, never the asker's fault.
@@ -94,6 +99,7 @@ pub(crate) struct Publisher {
     pub head: watch::Sender<Arc<PublishedHead>>,
     pub mempool: watch::Sender<Arc<MempoolView>>,
     pub status: watch::Sender<Arc<NodeStatus>>,
+    pub changes: broadcast::Sender<Arc<HeadChange>>,
 }
 
 /// See the module. Cheap to clone.
@@ -104,6 +110,7 @@ pub struct NodeHandle {
     pub(crate) head: watch::Receiver<Arc<PublishedHead>>,
     pub(crate) mempool: watch::Receiver<Arc<MempoolView>>,
     pub(crate) status: watch::Receiver<Arc<NodeStatus>>,
+    pub(crate) changes: Subscribe,
     pub(crate) network: aureon_protocol::Client,
 }
 
@@ -131,6 +138,12 @@ impl NodeHandle {
             Ok(published) => published.head,
             Err(_) => *known,
         }
+    }
+
+    /// Every change of the head from now on, with the blocks that were undone and those that took their
+    /// place. Bounded: see [`HEAD_CHANGES`].
+    pub fn head_changes(&self) -> HeadChanges {
+        self.changes.subscribe()
     }
 
     /// The decided block of a height. Reads the disk.

@@ -22,8 +22,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     core::{
-        ChannelToken, Core, Done, Effect, GossipToken, Input, PUBLISH_INTERVAL, ReplyToken, RequestToken,
-        SubmitOutcome,
+        ChannelToken, Core, Done, Effect, GossipToken, HeadChange, Input, PUBLISH_INTERVAL, ReplyToken,
+        RequestToken, SubmitOutcome,
     },
     handle::{Command, Head, PublishedHead, Publisher},
 };
@@ -290,7 +290,7 @@ impl MainLoop {
     }
 
     /// Shows the new head, which is durable.
-    fn publish_head(&self) {
+    fn publish_head(&self, change: HeadChange) {
         let (height, id) = self.core.head();
         let head = Head {
             height,
@@ -304,6 +304,8 @@ impl MainLoop {
         self.publisher
             .status
             .send_replace(Arc::new(self.core.status(self.clock.now())));
+        // Nobody may have subscribed. Last: who hears of a block finds it as the head.
+        let _ = self.publisher.changes.send(Arc::new(change));
     }
 }
 

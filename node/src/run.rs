@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     adapters::consensus_log::{ConsensusLog, LogFile},
     core::{Chain, Core, Start},
-    handle::{Command, Head, NodeHandle, PublishedHead, Publisher},
+    handle::{Command, Head, NodeHandle, PublishedHead, Publisher, Subscribe},
     main_loop::{Clock, MainLoop, Workers},
     workers::{Ledger, RecoveryError, Services},
 };
@@ -272,6 +272,7 @@ pub async fn start(options: Options) -> Result<Node, StartError> {
     let (head, head_receiver) = watch::channel(Arc::new(PublishedHead { head, view }));
     let (mempool, mempool_receiver) = watch::channel(Arc::new(core.mempool().view()));
     let (status, status_receiver) = watch::channel(Arc::new(core.status(clock.now())));
+    let (changes, subscribe) = Subscribe::channel();
     let (commands, command_receiver) = mpsc::channel(COMMAND_QUEUE);
     let handle = NodeHandle {
         services: services.clone(),
@@ -279,12 +280,14 @@ pub async fn start(options: Options) -> Result<Node, StartError> {
         head: head_receiver,
         mempool: mempool_receiver,
         status: status_receiver,
+        changes: subscribe,
         network: network.clone(),
     };
     let publisher = Publisher {
         head,
         mempool,
         status,
+        changes,
     };
     let main_loop = MainLoop::new(core, clock, workers, network.clone(), publisher, genesis);
     let (stopped, stopped_receiver) = oneshot::channel();

@@ -349,7 +349,7 @@ impl Simulation {
             Effect::Job(job) => self.give(node, job),
             Effect::Log(job) => self.give_log(node, job),
             Effect::Reply { reply, outcome } => self.on_reply(node, reply, outcome),
-            Effect::HeadChanged => self.on_head_changed(node),
+            Effect::HeadChanged(_) => self.on_head_changed(node),
             Effect::Stop { reason } => {
                 self.trace.record(self.now, node, "stop", reason.as_bytes());
                 self.nodes[node].running = None;

@@ -5,7 +5,7 @@ use aureon_consensus::Now;
 use aureon_protocol::Status;
 use aureon_types::CommitCertificate;
 
-use super::{Committed, Committing, Core, Effect, Imported, Job};
+use super::{Committed, Committing, Core, Effect, HeadChange, Imported, Job};
 
 impl Core {
     pub(super) fn commit(&mut self, certificate: CommitCertificate, effects: &mut Vec<Effect>) {
@@ -66,7 +66,10 @@ impl Core {
         let (height, id) = (info.height, info.id);
         let transactions = executed.block().transactions().len();
         tracing::info!(height, %id, transactions, round = certificate.round, "block committed");
-        effects.push(Effect::HeadChanged);
+        effects.push(Effect::HeadChanged(HeadChange {
+            undone: Vec::new(),
+            applied: vec![(height, id)],
+        }));
         effects.push(Effect::SetStatus(Status { height, head_id: id }));
         self.assembly_input(now, assembly::Input::Committed { height }, effects);
         let moved = sync::Input::HeadChanged {

@@ -47,6 +47,15 @@ pub enum LogJob {
     },
 }
 
+/// A move of the head, by height and block. Where blocks are final at once, nothing is ever undone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeadChange {
+    /// No longer part of the chain, the highest first.
+    pub undone: Vec<(u64, BlockId)>,
+    /// Part of the chain now, the lowest first; the last one is the head.
+    pub applied: Vec<(u64, BlockId)>,
+}
+
 /// A request. Imperative: it is to be done.
 #[derive(Debug)]
 pub enum Effect {
@@ -110,7 +119,7 @@ pub enum Effect {
         outcome: SubmitOutcome,
     },
     /// The head moved (it is durable): show it to clients.
-    HeadChanged,
+    HeadChanged(HeadChange),
     /// Stop the node cleanly: it cannot go on.
     Stop {
         /// Why, for a person.

@@ -37,7 +37,7 @@ use aureon_types::{BlockId, Genesis, SecretKey};
 use crate::adapters::View;
 
 pub use chain::{Chain, Parent};
-pub use effect::{Effect, LogJob, Timer};
+pub use effect::{Effect, HeadChange, LogJob, Timer};
 pub use input::{ChannelToken, GossipToken, Input, ReplyToken, RequestToken, SubmitError, SubmitOutcome};
 pub use job::{
     Body, BodyFault, Building, Built, CheckedProposal, Committed, Committing, DecodedTransactions, Done,

@@ -129,7 +129,7 @@ impl MainLoop {
                     let _ = reply.send(outcome);
                 }
             }
-            Effect::HeadChanged => self.publish_head(),
+            Effect::HeadChanged(change) => self.publish_head(change),
             Effect::Stop { reason } => self.stop = Some(reason),
         }
     }

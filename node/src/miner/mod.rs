@@ -160,10 +160,7 @@ impl Shared {
                 // Under the lock, so that number and work belong together.
                 return Some((self.generation.load(Ordering::Relaxed), work));
             }
-            current = self
-                .changed
-                .wait(current)
-                .unwrap_or_else(PoisonError::into_inner);
+            current = self.changed.wait(current).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
