@@ -15,7 +15,7 @@ use aureon_types::{Genesis, SecretKey};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    adapters::consensus_log::{ConsensusLog, LogFile},
+    adapters::consensus_log::{ConsensusLog, LogFile, Recovered},
     core::{Chain, Core, Start},
     handle::{Command, Head, NodeHandle, PublishedHead, Publisher, Subscribe},
     main_loop::{Clock, MainLoop, Workers},
@@ -100,23 +100,39 @@ pub struct Node {
 /// Writes the consensus log of a validator key that was made this moment: the key has signed nothing, so
 /// its first vote need not wait. Never to be called for a key that may have been used.
 pub fn write_initial_sign_mark(database: &Path) -> Result<(), StartError> {
-    create_directory(database)?;
-    let path = database.join(LOG_FILE);
-    let failed = |error| StartError::File {
-        what: "the consensus log",
-        path: path.clone(),
-        error,
-    };
-    let (mut log, recovered) = ConsensusLog::open(LogFile::open(&path).map_err(failed)?).map_err(failed)?;
+    let (mut log, recovered) = open_log(database)?;
+    let failed = |error| log_unusable(database, error);
     if recovered.mark.is_some() {
         let error = io::Error::new(io::ErrorKind::AlreadyExists, "it already holds a sign-mark");
-        return Err(StartError::File {
-            what: "the consensus log",
-            path: path.clone(),
-            error,
-        });
+        return Err(failed(error));
     }
     log.append(&[], Some(&SignMark::INITIAL.encode())).map_err(failed)
+}
+
+/// Opens the consensus log in the directory `database`; made if it is not there. Refused while a node has
+/// it open.
+pub fn open_log(database: &Path) -> Result<(ConsensusLog<LogFile>, Recovered), StartError> {
+    create_directory(database)?;
+    let failed = |error| log_unusable(database, error);
+    ConsensusLog::open(LogFile::open(&database.join(LOG_FILE)).map_err(failed)?).map_err(failed)
+}
+
+/// What the consensus log in the directory `database` holds; changes nothing. Refused while a node has it
+/// open. A log that is not there holds nothing.
+pub fn read_log(database: &Path) -> Result<Recovered, StartError> {
+    let (path, failed) = (database.join(LOG_FILE), |error| log_unusable(database, error));
+    if !path.try_exists().map_err(failed)? {
+        return Ok(Recovered::default());
+    }
+    ConsensusLog::inspect(LogFile::open(&path).map_err(failed)?).map_err(failed)
+}
+
+fn log_unusable(database: &Path, error: io::Error) -> StartError {
+    StartError::File {
+        what: "the consensus log",
+        path: database.join(LOG_FILE),
+        error,
+    }
 }
 
 fn create_directory(path: &Path) -> Result<(), StartError> {
@@ -167,14 +183,9 @@ fn open(options: &Options) -> Result<Opened, StartError> {
     let genesis = Arc::new(options.genesis.clone());
     let services = open_stores(options, Chain::new(Arc::clone(&genesis)))?;
     let ledger = Ledger::recover(services.clone())?;
-    let path = options.database.join(LOG_FILE);
-    let failed = |error| StartError::File {
-        what: "the consensus log",
-        path: path.clone(),
-        error,
-    };
-    let (log, recovered) = ConsensusLog::open(LogFile::open(&path).map_err(failed)?).map_err(failed)?;
+    let (log, recovered) = open_log(&options.database)?;
     if recovered.damaged {
+        let path = options.database.join(LOG_FILE);
         tracing::error!(path = %path.display(), "the consensus log is damaged: this validator listens before it signs again");
     }
     let parent = ledger.tip().clone();
@@ -199,10 +210,7 @@ fn open(options: &Options) -> Result<Opened, StartError> {
 
 /// The records of the height above the head, and the sign-mark. Records that cannot be read end the log
 /// there, and the sign-mark counts as lost.
-pub fn decode_log(
-    recovered: &crate::adapters::consensus_log::Recovered,
-    head: u64,
-) -> (Vec<LogRecord>, Option<SignMark>) {
+pub fn decode_log(recovered: &Recovered, head: u64) -> (Vec<LogRecord>, Option<SignMark>) {
     let mut mark = recovered
         .mark
         .as_deref()

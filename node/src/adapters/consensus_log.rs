@@ -14,7 +14,7 @@
 //! makes the engine listen before it signs.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
 };
@@ -62,11 +62,19 @@ pub struct ConsensusLog<M> {
 }
 
 impl<M: LogMedium> ConsensusLog<M> {
-    /// Reads what is there and cuts off a torn tail.
+    /// Reads what is there and cuts off a torn tail. What is damaged is written anew without a sign-mark:
+    /// an older one that survived must not count as the newest at the next start.
     pub fn open(mut medium: M) -> io::Result<(Self, Recovered)> {
         let bytes = medium.read()?;
-        let (recovered, valid) = recover(&bytes);
-        if valid < bytes.len() {
+        let (recovered, mut valid) = recover(&bytes);
+        if recovered.damaged {
+            let mut whole = frame(KIND_HEIGHT, &recovered.height.to_le_bytes());
+            for record in &recovered.records {
+                whole.extend_from_slice(&frame(KIND_RECORD, record));
+            }
+            medium.replace(&whole)?;
+            valid = whole.len();
+        } else if valid < bytes.len() {
             medium.replace(bytes.get(..valid).unwrap_or_default())?;
         }
         let mark = recovered.mark.clone();
@@ -78,6 +86,11 @@ impl<M: LogMedium> ConsensusLog<M> {
             },
             recovered,
         ))
+    }
+
+    /// What is there; changes nothing.
+    pub fn inspect(mut medium: M) -> io::Result<Recovered> {
+        Ok(recover(&medium.read()?).0)
     }
 
     /// Forgets the records of earlier heights. Durable with the next [`ConsensusLog::append`]: until then
@@ -172,7 +185,7 @@ fn recover(bytes: &[u8]) -> (Recovered, usize) {
     (recovered, position)
 }
 
-/// The log as a file.
+/// The log as a file. Locked as long as it is open, so that no two programs write it.
 pub struct LogFile {
     path: PathBuf,
     file: File,
@@ -182,12 +195,24 @@ impl LogFile {
     /// Opens or creates the file, readable by its owner only.
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = open_options().create(true).open(path)?;
+        lock(&file)?;
         sync_directory(path)?;
         Ok(Self {
             path: path.to_owned(),
             file,
         })
     }
+}
+
+/// The system unlocks when the file is closed, also by SIGKILL.
+fn lock(file: &File) -> io::Result<()> {
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "another program has it open, which is a running node: stop the node first",
+        ),
+        TryLockError::Error(error) => error,
+    })
 }
 
 fn open_options() -> OpenOptions {
@@ -225,6 +250,7 @@ impl LogMedium for LogFile {
     fn replace(&mut self, bytes: &[u8]) -> io::Result<()> {
         let new = self.path.with_extension("new");
         let mut file = open_options().create(true).open(&new)?;
+        lock(&file)?;
         file.set_len(0)?;
         file.write_all(bytes)?;
         file.sync_all()?;
@@ -308,11 +334,20 @@ mod tests {
             let recovered = reopen(bytes);
             let last_frame = position + PREFIX + 3 > last; // the mark itself: as if torn
             assert_eq!(recovered.damaged, !last_frame, "byte {position}");
-            assert!(
-                recovered.mark != Some(b"m2".to_vec()) || !recovered.damaged,
-                "byte {position}"
-            );
+            assert!(recovered.mark.is_none() || !recovered.damaged, "byte {position}");
         }
+    }
+
+    #[test]
+    fn a_mark_that_was_lost_stays_lost_at_the_next_start() {
+        let mut bytes = written();
+        let record = bytes.len() - 11 - 11 - 5; // before the newest mark, behind an older one
+        bytes[record] ^= 0x40;
+        let (log, first) = ConsensusLog::open(Memory(bytes)).unwrap();
+        assert!(first.damaged);
+        let second = reopen(log.medium.0);
+        assert_eq!((second.damaged, second.mark), (false, None));
+        assert_eq!((second.height, second.records), (first.height, first.records));
     }
 
     #[test]

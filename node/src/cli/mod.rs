@@ -14,6 +14,7 @@ pub mod parse;
 mod query;
 mod run;
 mod send;
+mod sign_mark;
 mod testnet;
 
 use std::process::ExitCode;
@@ -61,6 +62,9 @@ enum Command {
     Balance(query::BalanceArguments),
     /// Show what a node is doing
     Status(query::StatusArguments),
+    /// Move a validator to another machine: the highest place at which its key has signed
+    #[command(subcommand)]
+    SignMark(sign_mark::Command),
     /// Start, show and stop a network of several nodes on this machine
     #[command(subcommand)]
     Testnet(testnet::Command),
@@ -98,6 +102,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Tx(command) => send::run(&command),
         Command::Balance(arguments) => query::balance(&arguments),
         Command::Status(arguments) => query::status(&arguments),
+        Command::SignMark(command) => sign_mark::run(&command),
         Command::Testnet(command) => testnet::run(&command),
         Command::Bench(command) => bench::run(&command),
     }
