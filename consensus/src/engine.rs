@@ -1,9 +1,9 @@
 //! The one face of all engines.
 
-use aureon_types::{Address, ValidatorSet};
+use aureon_types::Address;
 
 use crate::{
-    Admit, Config, ConsensusStatus, Effect, Head, Input, LogRecord, Message, Now, SignMark, bft::Bft,
+    Admit, Config, ConsensusStatus, Effect, Epoch, Head, Input, LogRecord, Message, Now, SignMark, bft::Bft,
 };
 
 /// A consensus engine. Every node of a network runs the one that the genesis selects.
@@ -43,10 +43,11 @@ impl Engine {
         }
     }
 
-    /// The validators that decide `height`; cheap to clone, for a worker.
-    pub fn validators(&self, height: u64) -> &ValidatorSet {
+    /// The epoch of `height`, with its validators; `None` where it is not known. Cheap to clone, for a
+    /// worker.
+    pub fn epoch(&self, height: u64) -> Option<&Epoch> {
         match self {
-            Self::Bft(bft) => bft.validators(height),
+            Self::Bft(bft) => bft.epoch(height),
         }
     }
 

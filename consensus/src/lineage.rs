@@ -5,7 +5,7 @@
 
 use aureon_types::{Genesis, ValidatorSet};
 
-use crate::{Config, ConfigError, Schedule};
+use crate::{Config, ConfigError, Epoch, Schedule};
 
 /// What follows from a block and those below it, beside the state. Cheap to clone, never changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,20 +20,26 @@ impl Lineage {
         Config::from_genesis(genesis, None).map(|config| Self::Voting(config.schedule))
     }
 
-    /// Who decides which height and who proposes.
-    pub fn schedule(&self) -> &Schedule {
+    /// Who decides which height and who proposes, under an engine that votes.
+    pub fn schedule(&self) -> Option<&Schedule> {
         match self {
-            Self::Voting(schedule) => schedule,
+            Self::Voting(schedule) => Some(schedule),
         }
     }
 
-    /// The highest height whose validators are known, with all below.
+    /// The highest height whose validators are known, with all from the current epoch on; unbounded
+    /// under an engine that does not vote.
     pub fn known_until(&self) -> u64 {
-        u64::MAX
+        self.schedule().map_or(u64::MAX, Schedule::known_until)
     }
 
-    /// The validators of `height`.
-    pub fn validators(&self, height: u64) -> &ValidatorSet {
-        self.schedule().at(height)
+    /// The epoch of `height`, under an engine that votes and where it is known.
+    pub fn epoch(&self, height: u64) -> Option<&Epoch> {
+        self.schedule()?.epoch(height)
+    }
+
+    /// The validators of `height`, under an engine that votes and where they are known.
+    pub fn validators(&self, height: u64) -> Option<&ValidatorSet> {
+        self.schedule()?.at(height)
     }
 }

@@ -6,11 +6,11 @@
 //! certificates apart into votes and files contradictions as evidence.
 
 use aureon_types::{
-    Address, GenesisId, SignedVote, ValidatorSet, VoteKind,
+    Address, GenesisId, SignedProposal, SignedVote, ValidatorSet, VoteKind,
     signature::{self, Item},
 };
 
-use crate::{Message, RoundCertificateKind, schedule::turn};
+use crate::{Epoch, Message, RoundCertificateKind};
 
 /// A message whose every signature, signer and quorum held against the validators of its height.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,16 +73,13 @@ impl VerifiedMessage {
     }
 }
 
-/// Checks everything about `message` that can be checked without the state of the chain. `set` must be
-/// the validators of its height ([`crate::Engine::validators`]).
-pub fn verify(
-    message: Message,
-    set: &ValidatorSet,
-    genesis_id: &GenesisId,
-) -> Result<VerifiedMessage, Fault> {
+/// Checks everything about `message` that can be checked without the state of the chain. `epoch` must
+/// be the one of its height ([`crate::Engine::epoch`]).
+pub fn verify(message: Message, epoch: &Epoch, genesis_id: &GenesisId) -> Result<VerifiedMessage, Fault> {
+    let set = epoch.set();
     match &message {
         Message::Vote(vote) => check_vote(vote, set, genesis_id)?,
-        Message::Proposal(_) => check_proposal(&message, set, genesis_id)?,
+        Message::Proposal(proposal) => check_proposal(proposal, epoch, genesis_id)?,
         Message::Polka(certificate) => check_quorum(certificate.votes(), set, genesis_id, 2)?,
         Message::Round(certificate) => {
             let thirds = match certificate.kind {
@@ -115,14 +112,9 @@ fn check_vote(vote: &SignedVote, set: &ValidatorSet, genesis_id: &GenesisId) -> 
     }
 }
 
-fn check_proposal(message: &Message, set: &ValidatorSet, genesis_id: &GenesisId) -> Result<(), Fault> {
-    let Message::Proposal(signed) = message else {
-        return Ok(());
-    };
+fn check_proposal(signed: &SignedProposal, epoch: &Epoch, genesis_id: &GenesisId) -> Result<(), Fault> {
     let (signer, proposal) = (signed.proposer, signed.proposal);
-    let proposer = set
-        .get_index(turn(proposal.height, proposal.round, set.count()))
-        .ok_or(Fault::UnknownSigner(signer))?;
+    let proposer = epoch.proposer(proposal.height, proposal.round);
     if proposer.address != signer {
         let (round, expected) = (proposal.round, proposer.address);
         return Err(Fault::NotTheProposer {
@@ -184,12 +176,10 @@ fn check_quorum(
 
 #[cfg(test)]
 mod tests {
-    use aureon_types::{
-        BlockId, CommitSignature, Proposal, SecretKey, Signature, SignedProposal, Validator, Vote,
-    };
+    use aureon_types::{BlockId, CommitSignature, Proposal, SecretKey, Signature, Validator, Vote};
 
     use super::*;
-    use crate::{PolkaCertificate, RoundCertificate, RoundSignature, Schedule};
+    use crate::{PolkaCertificate, RoundCertificate, RoundSignature};
 
     const GENESIS: GenesisId = GenesisId([7; 32]);
     const BLOCK: BlockId = BlockId([5; 32]);
@@ -198,14 +188,12 @@ mod tests {
         (1..=4).map(|seed| SecretKey::from_seed([seed; 32])).collect()
     }
 
-    fn set() -> ValidatorSet {
-        ValidatorSet::new(
-            keys()
-                .iter()
-                .map(|key| Validator::new(key.public_key(), 1))
-                .collect(),
-        )
-        .unwrap()
+    fn epoch() -> Epoch {
+        let members = keys()
+            .iter()
+            .map(|key| Validator::new(key.public_key(), 1))
+            .collect();
+        Epoch::genesis(ValidatorSet::new(members).unwrap(), 50)
     }
 
     fn stranger() -> SecretKey {
@@ -213,7 +201,7 @@ mod tests {
     }
 
     fn check(message: Message) -> Result<(), Fault> {
-        verify(message, &set(), &GENESIS).map(drop)
+        verify(message, &epoch(), &GENESIS).map(drop)
     }
 
     fn vote(kind: VoteKind, round: u32, block_id: Option<BlockId>) -> Vote {
@@ -264,8 +252,7 @@ mod tests {
 
     #[test]
     fn proposals() {
-        let schedule = Schedule::fixed(set());
-        let proposer = schedule.proposer(3, 2).unwrap().address;
+        let proposer = epoch().proposer(3, 2).address;
         let key = keys().into_iter().find(|key| key.address() == proposer).unwrap();
         let other = keys().into_iter().find(|key| key.address() != proposer).unwrap();
         let proposal = Proposal {

@@ -10,9 +10,9 @@ use std::{fmt, sync::Arc};
 use arc_malachitebft_core_types::{
     self as core, Context, LinearTimeouts, NilOrVal, Round, SignedExtension, VoteType, VotingPower,
 };
-use aureon_types::{Address, BlockId, PublicKey, Signature, ValidatorSet, VoteKind};
+use aureon_types::{Address, BlockId, PublicKey, Signature, Validator, VoteKind};
 
-use crate::schedule::turn;
+use crate::Epoch;
 
 /// Selects the types; has no content.
 #[derive(Clone, Debug)]
@@ -34,12 +34,13 @@ pub(super) struct Member {
     power: VotingPower,
 }
 
-/// The validators of a height, in the order of [`ValidatorSet`].
+/// The validators of a height, in the order of [`aureon_types::ValidatorSet`], and who proposes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Members(Arc<Inner>);
 
 #[derive(Debug, PartialEq, Eq)]
 struct Inner {
+    epoch: Epoch,
     all: Vec<Member>,
     /// Stands for the proposer of an empty set, which there is not; it can sign nothing.
     nobody: Member,
@@ -72,15 +73,9 @@ pub(super) struct NoPart;
 pub(super) struct Ed25519;
 
 impl Members {
-    pub(super) fn new(set: &ValidatorSet) -> Self {
-        let all: Vec<Member> = set
-            .iter()
-            .map(|validator| Member {
-                who: Who(validator.address),
-                key: validator.public_key,
-                power: validator.power,
-            })
-            .collect();
+    pub(super) fn new(epoch: Epoch) -> Self {
+        let total = epoch.set().total_power();
+        let all: Vec<Member> = epoch.set().iter().map(Member::new).collect();
         let mut by_address: Vec<(Address, usize)> = all
             .iter()
             .enumerate()
@@ -93,11 +88,28 @@ impl Members {
             power: 0,
         };
         Self(Arc::new(Inner {
+            epoch,
             all,
             nobody,
             by_address,
-            total: set.total_power(),
+            total,
         }))
+    }
+
+    fn member(&self, address: &Address) -> Option<&Member> {
+        let by_address = &self.0.by_address;
+        let found = by_address.binary_search_by_key(address, |(address, _)| *address);
+        self.0.all.get(by_address.get(found.ok()?)?.1)
+    }
+}
+
+impl Member {
+    fn new(validator: &Validator) -> Self {
+        Self {
+            who: Who(validator.address),
+            key: validator.public_key,
+            power: validator.power,
+        }
     }
 }
 
@@ -148,8 +160,8 @@ impl Context for Chain {
     type SigningScheme = Ed25519;
 
     fn select_proposer<'a>(&self, set: &'a Members, height: Height, round: Round) -> &'a Member {
-        let turn = turn(height.0, number(round), set.0.all.len());
-        set.0.all.get(turn).unwrap_or(&set.0.nobody)
+        let proposer = set.0.epoch.proposer(height.0, number(round));
+        set.member(&proposer.address).unwrap_or(&set.0.nobody)
     }
 
     fn new_proposal(
@@ -239,12 +251,7 @@ impl core::ValidatorSet<Chain> for Members {
     }
 
     fn get_by_address(&self, address: &Who) -> Option<&Member> {
-        let position = self
-            .0
-            .by_address
-            .binary_search_by_key(&address.0, |(address, _)| *address)
-            .ok()?;
-        self.0.all.get(self.0.by_address.get(position)?.1)
+        self.member(&address.0)
     }
 
     fn get_by_index(&self, index: usize) -> Option<&Member> {

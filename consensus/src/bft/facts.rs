@@ -13,6 +13,8 @@ use arc_malachitebft_core_types::{
 };
 use aureon_types::{Address, BlockId, SecretKey, Signature, Validator, ValidatorSet, VoteKind};
 
+use crate::Epoch;
+
 use super::{
     context::{Chain, Height, Members, Proposal, Value, Vote, Who},
     convert::{CoreInput, CoreVote},
@@ -34,7 +36,10 @@ fn address(validator: u8) -> Address {
 
 fn members() -> Members {
     let validator = |seed| Validator::new(SecretKey::from_seed([seed; 32]).public_key(), 1);
-    Members::new(&ValidatorSet::new((1..=4).map(validator).collect()).unwrap())
+    Members::new(Epoch::genesis(
+        ValidatorSet::new((1..=4).map(validator).collect()).unwrap(),
+        50,
+    ))
 }
 
 /// We are validator 0.

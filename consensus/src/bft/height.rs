@@ -122,7 +122,7 @@ impl Bft {
             let after = self.port.whole_round(0).saturating_mul(2);
             self.port.timers.start(Timer::Listened, after, effects);
         }
-        let members = Members::new(self.validators(next));
+        let members = Members::new(self.epoch_or_current(next).clone());
         // Not as a restart, and without a target time: the core would read a clock.
         let start = CoreInput::StartHeight(Height(next), members, false, None, VoteExtensionPolicy::Disabled);
         self.drive(start, effects);

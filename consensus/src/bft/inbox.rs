@@ -167,7 +167,7 @@ impl Bft {
         let power = votes.per_round(Round::new(vote.vote.round)).map_or(0, |round| {
             round.votes().get_weight(kind, &NilOrVal::Val(Value(block)))
         });
-        power.saturating_mul(3) > self.validators(vote.vote.height).total_power()
+        power.saturating_mul(3) > self.epoch_or_current(vote.vote.height).set().total_power()
     }
 
     pub(super) fn fetch_if_trusted(&mut self, vote: &SignedVote, effects: &mut Vec<Effect>) {

@@ -43,7 +43,7 @@ use std::{
 
 use arc_malachitebft_core_consensus::{Error, LocallyProposedValue, Params, State, ThresholdParams, process};
 use arc_malachitebft_core_types::{Round, Timeout, TimeoutKind, ValuePayload};
-use aureon_types::{Address, BlockId, ValidatorSet};
+use aureon_types::{Address, BlockId};
 
 use self::{
     context::{Chain, Height, Members, Value, Who, number},
@@ -53,7 +53,9 @@ use self::{
     port::{Port, linear},
     timers::Timer,
 };
-use crate::{Config, Drops, Effect, Head, Input, LogRecord, LoggedValue, Now, SignMark, Step, TimerId};
+use crate::{
+    Config, Drops, Effect, Epoch, Head, Input, LogRecord, LoggedValue, Now, SignMark, Step, TimerId,
+};
 
 /// Records that are kept in memory before they are written without a message. A height with many
 /// rounds and no quorum would otherwise collect them until we sign.
@@ -117,7 +119,13 @@ impl Bft {
             value_payload: ValuePayload::ProposalAndParts,
             enabled: false,
         };
-        let members = Members::new(config.schedule.at(next));
+        let members = Members::new(
+            config
+                .schedule
+                .epoch(next)
+                .unwrap_or(config.schedule.current())
+                .clone(),
+        );
         let port = Port::new(guard, linear(&config.timeouts), now.wall_ms);
         let mut this = Self {
             // The core buffers nothing: what is for later waits in `future`.
@@ -186,9 +194,13 @@ impl Bft {
         self.flush(effects);
     }
 
-    /// See [`crate::Engine::validators`].
-    pub fn validators(&self, height: u64) -> &ValidatorSet {
-        self.config.schedule.at(height)
+    /// See [`crate::Engine::epoch`].
+    pub fn epoch(&self, height: u64) -> Option<&Epoch> {
+        self.config.schedule.epoch(height)
+    }
+
+    fn epoch_or_current(&self, height: u64) -> &Epoch {
+        self.epoch(height).unwrap_or(self.config.schedule.current())
     }
 
     /// See [`crate::Engine::proposer`].
@@ -208,10 +220,10 @@ impl Bft {
     }
 
     fn is_validator(&self, height: u64) -> bool {
-        self.port
-            .guard
-            .address()
-            .is_some_and(|address| self.validators(height).get(&address).is_some())
+        self.port.guard.address().is_some_and(|address| {
+            self.epoch(height)
+                .is_some_and(|epoch| epoch.set().get(&address).is_some())
+        })
     }
 
     /// Whether `height` is being decided here.

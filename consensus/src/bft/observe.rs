@@ -13,7 +13,7 @@ impl Bft {
     /// See [`crate::Engine::status`].
     pub fn status(&self) -> ConsensusStatus {
         let height = self.height().max(self.head.height.saturating_add(1));
-        let set = self.validators(height);
+        let set = self.epoch_or_current(height).set();
         let current = height == self.height();
         let round = if current { self.round() } else { 0 };
         let validators: Vec<ValidatorVotes> = set

@@ -87,8 +87,8 @@ impl Hand {
     }
 
     fn message(&mut self, message: Message) -> Vec<Effect> {
-        let set = self.engine.validators(message.height()).clone();
-        let verified = verify(message, &set, &GENESIS).expect("the test signs well");
+        let epoch = self.engine.epoch(message.height()).unwrap().clone();
+        let verified = verify(message, &epoch, &GENESIS).expect("the test signs well");
         self.input(Input::Message(verified))
     }
 }
@@ -185,7 +185,7 @@ fn a_lone_validator_builds_signs_syncs_and_only_then_commits() {
         })
     );
     assert!(matches!(messages[0].message, Message::Proposal(_)) && messages.len() == 3);
-    let set = hand.engine.validators(1).clone();
+    let set = hand.engine.epoch(1).unwrap().set().clone();
     assert_eq!(certificate.verify(&set, &GENESIS), Ok(()));
     assert_eq!(hand.engine.status().step, Step::Commit);
     hand.committed(1, WALL_MS);

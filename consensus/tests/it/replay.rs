@@ -26,8 +26,8 @@ fn recorded(seed: u64) -> Report {
 }
 
 fn verified(message: Message) -> VerifiedMessage {
-    let set = config(&keys(4), None).schedule.at(1).clone();
-    verify(message, &set, &GENESIS).expect("the log holds verified messages")
+    let epoch = config(&keys(4), None).schedule.epoch(1).unwrap().clone();
+    verify(message, &epoch, &GENESIS).expect("the log holds verified messages")
 }
 
 type Own = BTreeMap<SignMark, Vec<u8>>;

@@ -72,8 +72,8 @@ impl Network {
         if engine.admit(&message) != Admit::Verify {
             return;
         }
-        let set = engine.validators(message.height()).clone();
-        match verify(message, &set, &GENESIS) {
+        let epoch = engine.epoch(message.height()).unwrap().clone();
+        match verify(message, &epoch, &GENESIS) {
             Ok(verified) => self.input(node, Input::Message(verified)),
             Err(fault) => self.violate(format!("a message failed at {node}: {fault}")),
         }
