@@ -19,6 +19,9 @@ pub enum DropReason {
     Old,
     /// It is about a height beyond the next few. We are behind: ask the sender for its status.
     TooFarAhead,
+    /// It is about a height whose validators are fixed by a block that is not here yet. We are behind: ask
+    /// the sender for its status.
+    UnknownValidators,
     /// It is more than ten rounds ahead, further than votes are counted. Round certificates lead there.
     RoundTooFarAhead,
     /// Exactly this message, signature and all, was verified before: its sender repeats it for those who
@@ -39,6 +42,8 @@ pub struct Drops {
     pub old: u64,
     /// See [`DropReason::TooFarAhead`].
     pub too_far_ahead: u64,
+    /// See [`DropReason::UnknownValidators`].
+    pub unknown_validators: u64,
     /// See [`DropReason::RoundTooFarAhead`].
     pub round_too_far_ahead: u64,
     /// See [`DropReason::Repeated`].
@@ -57,6 +62,7 @@ impl Drops {
         let counter = match reason {
             DropReason::Old => &mut self.old,
             DropReason::TooFarAhead => &mut self.too_far_ahead,
+            DropReason::UnknownValidators => &mut self.unknown_validators,
             DropReason::RoundTooFarAhead => &mut self.round_too_far_ahead,
             DropReason::Repeated => &mut self.repeated,
             DropReason::Duplicate => &mut self.duplicate,

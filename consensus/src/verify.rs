@@ -10,16 +10,20 @@ use aureon_types::{
     signature::{self, Item},
 };
 
-use crate::{Epoch, Message, RoundCertificateKind};
+use crate::{Epoch, Lineage, Message, RoundCertificateKind};
 
 /// A message whose every signature, signer and quorum held against the validators of its height.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedMessage(Message);
 
-/// Why a message was refused. Always the fault of who sent or signed it: an honest node forwards only
-/// what it has verified.
+/// Why a message was refused. The fault of who sent or signed it, because an honest node forwards only
+/// what it has verified; only [`Fault::UnknownValidators`] is nobody's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
+    /// The block that fixes the validators of this height is not here yet. Says nothing about the
+    /// message.
+    #[error("the validators of height {0} are not known here yet")]
+    UnknownValidators(u64),
     /// Somebody who is no validator of the height.
     #[error("{0} is no validator of this height")]
     UnknownSigner(Address),
@@ -62,6 +66,13 @@ pub enum Fault {
     },
 }
 
+impl Fault {
+    /// Whether whoever sent the message has done wrong.
+    pub fn is_senders(&self) -> bool {
+        !matches!(self, Self::UnknownValidators(_))
+    }
+}
+
 impl VerifiedMessage {
     /// The message.
     pub fn message(&self) -> &Message {
@@ -73,9 +84,11 @@ impl VerifiedMessage {
     }
 }
 
-/// Checks everything about `message` that can be checked without the state of the chain. `epoch` must
-/// be the one of its height ([`crate::Engine::epoch`]).
-pub fn verify(message: Message, epoch: &Epoch, genesis_id: &GenesisId) -> Result<VerifiedMessage, Fault> {
+/// Checks everything about `message` that can be checked without the state of the chain. `lineage`: of
+/// the head; it names the validators of the message's height, and who proposes.
+pub fn verify(message: Message, lineage: &Lineage, genesis_id: &GenesisId) -> Result<VerifiedMessage, Fault> {
+    let height = message.height();
+    let epoch = lineage.epoch(height).ok_or(Fault::UnknownValidators(height))?;
     let set = epoch.set();
     match &message {
         Message::Vote(vote) => check_vote(vote, set, genesis_id)?,
@@ -179,7 +192,7 @@ mod tests {
     use aureon_types::{BlockId, CommitSignature, Proposal, SecretKey, Signature, Validator, Vote};
 
     use super::*;
-    use crate::{PolkaCertificate, RoundCertificate, RoundSignature};
+    use crate::{PolkaCertificate, RoundCertificate, RoundSignature, Schedule};
 
     const GENESIS: GenesisId = GenesisId([7; 32]);
     const BLOCK: BlockId = BlockId([5; 32]);
@@ -201,7 +214,7 @@ mod tests {
     }
 
     fn check(message: Message) -> Result<(), Fault> {
-        verify(message, &epoch(), &GENESIS).map(drop)
+        verify(message, &Lineage::Voting(Schedule::genesis(epoch())), &GENESIS).map(drop)
     }
 
     fn vote(kind: VoteKind, round: u32, block_id: Option<BlockId>) -> Vote {
@@ -248,6 +261,17 @@ mod tests {
             check(Message::Vote(strange)),
             Err(Fault::UnknownSigner(stranger().address()))
         );
+    }
+
+    #[test]
+    fn what_cannot_be_judged_is_nobodys_fault() {
+        let later = Vote {
+            height: 51,
+            ..vote(VoteKind::Prevote, 0, None)
+        };
+        let fault = check(Message::Vote(SignedVote::sign(later, &keys()[0], &GENESIS))).unwrap_err();
+        assert_eq!(fault, Fault::UnknownValidators(51));
+        assert!(!fault.is_senders() && Fault::BadSignature(keys()[0].address()).is_senders());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use aureon_consensus::Schedule;
+use aureon_consensus::{Lineage, Schedule};
 use aureon_node::core::Chain;
 use aureon_protocol::PeerId;
 use aureon_types::{
@@ -100,7 +100,9 @@ impl Cast {
         addresses.push(pauper.address());
         let chain = Chain::new(Arc::new(genesis.checked()?));
         Ok(Self {
-            schedule: chain.genesis_lineage()?.schedule().clone(),
+            schedule: match chain.genesis_lineage()? {
+                Lineage::Voting(schedule) => schedule,
+            },
             chain,
             peers: (0..number(scenario.nodes()))
                 .map(|node| aureon_protocol::peer_id(seed("node", node)))

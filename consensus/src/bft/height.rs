@@ -26,7 +26,8 @@ impl Bft {
             return;
         }
         self.head = head;
-        self.config.schedule = lineage.schedule().clone();
+        let Lineage::Voting(schedule) = lineage;
+        self.config.schedule = schedule.clone();
         if self.phase == Phase::Running && head.height < self.height() {
             return; // an import that consensus has overtaken
         }

@@ -40,6 +40,9 @@ impl Bft {
         if height > self.head.height.saturating_add(WINDOW) {
             return Some(DropReason::TooFarAhead);
         }
+        if height > self.config.schedule.known_until() {
+            return Some(DropReason::UnknownValidators);
+        }
         if self.is_running(height) {
             return self.objection_now(message);
         }

@@ -87,8 +87,7 @@ impl Hand {
     }
 
     fn message(&mut self, message: Message) -> Vec<Effect> {
-        let epoch = self.engine.epoch(message.height()).unwrap().clone();
-        let verified = verify(message, &epoch, &GENESIS).expect("the test signs well");
+        let verified = verify(message, &self.lineage, &GENESIS).expect("the test signs well");
         self.input(Input::Message(verified))
     }
 }

@@ -6,7 +6,9 @@ use crate::{
     network::{Report, SECOND, Scenario, run},
     support::{GENESIS, at, config, genesis_head, keys},
 };
-use aureon_consensus::{Effect, Engine, Input, LogRecord, Message, SignMark, VerifiedMessage, verify};
+use aureon_consensus::{
+    Effect, Engine, Input, Lineage, LogRecord, Message, SignMark, VerifiedMessage, verify,
+};
 use aureon_types::{Address, SecretKey};
 
 /// Logs of height 1 of all validators, of a network that needed several rounds.
@@ -26,8 +28,8 @@ fn recorded(seed: u64) -> Report {
 }
 
 fn verified(message: Message) -> VerifiedMessage {
-    let epoch = config(&keys(4), None).schedule.epoch(1).unwrap().clone();
-    verify(message, &epoch, &GENESIS).expect("the log holds verified messages")
+    let lineage = Lineage::Voting(config(&keys(4), None).schedule);
+    verify(message, &lineage, &GENESIS).expect("the log holds verified messages")
 }
 
 type Own = BTreeMap<SignMark, Vec<u8>>;

@@ -60,7 +60,7 @@ fn four_calm_validators_decide_one_chain_at_the_block_time() {
     for pair in times.windows(2).skip(1) {
         let apart = pair[1] - pair[0];
         assert!(
-            (80_000..250_000).contains(&apart),
+            (50_000..250_000).contains(&apart),
             "blocks are {apart} us apart, the block time is 100 ms"
         );
     }

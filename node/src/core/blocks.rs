@@ -178,10 +178,8 @@ impl Core {
             Ok(checked) => *checked,
             Err(fault) => {
                 tracing::debug!(peer = %from, %fault, "a false proposal");
-                effects.push(Effect::Verdict {
-                    message,
-                    verdict: Verdict::Reject,
-                });
+                let verdict = fault.verdict();
+                effects.push(Effect::Verdict { message, verdict });
                 return;
             }
         };

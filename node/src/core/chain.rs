@@ -44,10 +44,12 @@ impl Chain {
     /// The rules of the block above `parent`.
     pub fn rules(&self, parent: &Parent) -> HeightRules {
         let (below, height) = (parent.info.height, parent.info.height.saturating_add(1));
+        let Lineage::Voting(schedule) = &parent.lineage;
+        let set = |height| schedule.at(height).unwrap_or(schedule.current().set());
         let validators = HeightValidators {
-            previous: parent.lineage.validators(below).clone(),
-            current: parent.lineage.validators(height).clone(),
-            next_hash: parent.lineage.validators(height.saturating_add(1)).hash(),
+            previous: set(below).clone(),
+            current: set(height).clone(),
+            next_hash: set(height.saturating_add(1)).hash(),
         };
         HeightRules::voting(&self.genesis, validators)
     }

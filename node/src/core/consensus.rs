@@ -215,10 +215,10 @@ impl Core {
         result: Result<VerifiedMessage, Fault>,
         effects: &mut Vec<Effect>,
     ) {
-        let verdict = if result.is_ok() {
-            Verdict::Accept
-        } else {
-            Verdict::Reject
+        let verdict = match &result {
+            Ok(_) => Verdict::Accept,
+            Err(fault) if fault.is_senders() => Verdict::Reject,
+            Err(_) => Verdict::Ignore,
         };
         if let Some(message) = message {
             effects.push(Effect::Verdict { message, verdict });

@@ -11,7 +11,7 @@ use aureon_chain::{
 };
 use aureon_consensus::{Fault, Lineage, Message, VerifiedMessage};
 use aureon_proto::v1 as proto;
-use aureon_protocol::PeerId;
+use aureon_protocol::{PeerId, Verdict};
 use aureon_types::{
     Address, Block, BlockId, CertifiedBlock, CommitCertificate, DecodeError, SignedProposal,
     SignedTransaction, TransactionId, VerifiedTransaction, transaction::UnverifiedError,
@@ -209,7 +209,7 @@ impl Job {
     }
 }
 
-/// Why gossip is refused. Always the sender's fault.
+/// Why gossip is refused. Always the sender's fault, but for [`GossipFault::is_senders`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GossipFault {
     /// Not well formed.
@@ -221,6 +221,25 @@ pub enum GossipFault {
     /// Parts that do not belong together.
     #[error("{0}")]
     Inconsistent(String),
+}
+
+impl GossipFault {
+    /// Whether whoever sent it has done wrong. Not if we know too little to judge it.
+    pub fn is_senders(&self) -> bool {
+        match self {
+            Self::Consensus(fault) => fault.is_senders(),
+            Self::Malformed(_) | Self::Inconsistent(_) => true,
+        }
+    }
+
+    /// The gossip verdict.
+    pub fn verdict(&self) -> Verdict {
+        if self.is_senders() {
+            Verdict::Reject
+        } else {
+            Verdict::Ignore
+        }
+    }
 }
 
 /// A proposal whose signature holds, with its block in full or in short.

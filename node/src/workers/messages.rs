@@ -63,10 +63,6 @@ pub(super) fn check_proposal(
         ));
     };
     let content = Message::Proposal(proposal.clone());
-    let verified = aureon_consensus::verify(
-        content,
-        lineage.validators(proposed.header.header().height),
-        &chain.genesis_id,
-    )?;
+    let verified = aureon_consensus::verify(content, lineage, &chain.genesis_id)?;
     Ok(Box::new(CheckedProposal { verified, proposed }))
 }

@@ -10,6 +10,7 @@ pub mod threads;
 use std::{sync::Arc, time::Duration};
 
 use aureon_chain::sync;
+use aureon_consensus::Lineage;
 use aureon_storage::{BlockStore, StateStore};
 
 use crate::core::{Chain, Done, Job};
@@ -51,8 +52,7 @@ pub fn perform(services: &Services, job: Job) -> Option<Done> {
             content,
             lineage,
         } => {
-            let set = lineage.validators(content.height());
-            let result = aureon_consensus::verify(content, set, &chain.genesis_id);
+            let result = aureon_consensus::verify(content, &lineage, &chain.genesis_id);
             Done::ConsensusChecked {
                 message,
                 from,
@@ -107,9 +107,10 @@ pub fn perform(services: &Services, job: Job) -> Option<Done> {
             blocks,
             lineage,
         } => {
+            let Lineage::Voting(schedule) = &lineage;
             let result = sync::verify(
                 blocks,
-                |height| lineage.validators(height).clone(),
+                |height| schedule.at(height).unwrap_or(schedule.current().set()).clone(),
                 &chain.genesis_id,
             );
             Done::RangeVerified { batch, result }

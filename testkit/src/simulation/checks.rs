@@ -261,7 +261,11 @@ impl Simulation {
                 .map_err(told)?
                 .unwrap_or_default();
             let certificate = CommitCertificate::decode(&certificate).map_err(told)?;
-            let set = self.cast.schedule.at(height);
+            let set = self
+                .cast
+                .schedule
+                .at(height)
+                .ok_or_else(|| format!("nobody decides block {height}"))?;
             certificate
                 .verify(set, &self.cast.chain.genesis_id)
                 .map_err(told)?;

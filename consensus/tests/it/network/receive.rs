@@ -1,13 +1,13 @@
 //! What arrives at a node.
 
-use aureon_consensus::{Admit, Input, Message, verify};
+use aureon_consensus::{Admit, Input, Lineage, Message, verify};
 use aureon_types::{SignedProposal, hash::blake3};
 
 use super::{
     Network,
     node::{Block, Wire},
 };
-use crate::support::GENESIS;
+use crate::support::{GENESIS, config};
 
 impl Network {
     pub(super) fn on_wire(&mut self, node: usize, from: usize, wire: Wire) {
@@ -72,8 +72,8 @@ impl Network {
         if engine.admit(&message) != Admit::Verify {
             return;
         }
-        let epoch = engine.epoch(message.height()).unwrap().clone();
-        match verify(message, &epoch, &GENESIS) {
+        let lineage = Lineage::Voting(config(&self.keys, None).schedule);
+        match verify(message, &lineage, &GENESIS) {
             Ok(verified) => self.input(node, Input::Message(verified)),
             Err(fault) => self.violate(format!("a message failed at {node}: {fault}")),
         }
