@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use aureon_types::{
     Account, Action, Address, Amount, GenesisId, Hash, SecretKey, StateChanges, Transaction, Validator,
-    ValidatorSet, VerifiedTransaction, hash::blake3, transaction::TRANSFER_GAS,
+    ValidatorSet, VerifiedTransaction, account::EMPTY_TRIE_ROOT, hash::blake3, transaction::TRANSFER_GAS,
 };
+use bytes::Bytes;
 
 use crate::{
     execution::{StateCommitment, StateError, StateReader},
@@ -15,11 +16,14 @@ use crate::{
 /// The network of all tests.
 pub const GENESIS: GenesisId = GenesisId([9; 32]);
 
-/// A state in memory whose root is BLAKE3 over its accounts in order.
+/// A state in memory whose root is BLAKE3 over its accounts in order, and whose storage roots are BLAKE3
+/// over the slots in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryState {
-    /// The accounts.
+    /// The accounts, with their storage roots.
     pub accounts: BTreeMap<Address, Account>,
+    /// The slots of all accounts.
+    pub storage: BTreeMap<(Address, Hash), Bytes>,
     /// Reads of this address fail, as a broken disk would.
     pub broken: Option<Address>,
 }
@@ -36,7 +40,7 @@ impl MemoryState {
             .collect();
         Self {
             accounts,
-            broken: None,
+            ..Self::default()
         }
     }
 
@@ -50,6 +54,25 @@ impl MemoryState {
             .map(|account| u128::from(account.balance.0))
             .sum()
     }
+
+    fn slots(&self, address: Address) -> impl Iterator<Item = (&Hash, &Bytes)> {
+        let slots = (address, Hash::ZERO)..=(address, Hash([0xff; 32]));
+        self.storage.range(slots).map(|((_, slot), value)| (slot, value))
+    }
+
+    fn storage_root(&self, address: Address) -> Hash {
+        let mut bytes = Vec::new();
+        for (slot, value) in self.slots(address) {
+            bytes.extend_from_slice(&slot.0);
+            bytes.extend_from_slice(&(value.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(value);
+        }
+        if bytes.is_empty() {
+            EMPTY_TRIE_ROOT
+        } else {
+            Hash(blake3(&[&bytes]))
+        }
+    }
 }
 
 impl StateReader for MemoryState {
@@ -59,6 +82,13 @@ impl StateReader for MemoryState {
         }
         Ok(self.accounts.get(address).copied())
     }
+
+    fn storage(&self, address: &Address, slot: &Hash) -> Result<Option<Bytes>, StateError> {
+        if self.broken == Some(*address) {
+            return Err(StateError::unreadable("the disk is gone"));
+        }
+        Ok(self.storage.get(&(*address, *slot)).cloned())
+    }
 }
 
 impl StateCommitment for MemoryState {
@@ -67,8 +97,26 @@ impl StateCommitment for MemoryState {
         for (address, account) in &changes.accounts {
             match account {
                 Some(account) => after.accounts.insert(*address, *account),
-                None => after.accounts.remove(address),
+                None => {
+                    after.storage.retain(|(of, _), _| of != address);
+                    after.accounts.remove(address)
+                }
             };
+        }
+        for (address, slots) in &changes.storage {
+            for (slot, value) in slots {
+                match value {
+                    Some(value) => after.storage.insert((*address, *slot), value.clone()),
+                    None => after.storage.remove(&(*address, *slot)),
+                };
+            }
+            let mut account = after.get(address);
+            account.storage_root = after.storage_root(*address);
+            if account.is_empty() {
+                after.accounts.remove(address);
+            } else {
+                after.accounts.insert(*address, account);
+            }
         }
         Ok(after)
     }

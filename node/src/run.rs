@@ -11,7 +11,7 @@ use aureon_chain::mempool;
 use aureon_consensus::{LogRecord, SignMark};
 use aureon_protocol::{Client, GenesisInfo, Multiaddr, Status};
 use aureon_storage::{Backend, BlockStore, FlushPolicy, StateStore, StorageError};
-use aureon_types::{Genesis, SecretKey};
+use aureon_types::{Genesis, SecretKey, StateChanges};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
@@ -158,11 +158,7 @@ fn open_stores(options: &Options, chain: Chain) -> Result<Services, StartError> 
         cache,
         FlushPolicy::default(),
         chain.genesis_id,
-        chain
-            .genesis
-            .balances
-            .iter()
-            .map(|(address, balance)| (*address, *balance)),
+        &StateChanges::of_balances(chain.genesis.balances.clone()),
     )?;
     Ok(Services {
         chain,

@@ -142,10 +142,11 @@ impl Node {
         let file = |name| Backend::file(folder.path().join(name));
         let addresses: Vec<Address> = (0..accounts).map(|number| Address::of(&key(number))).collect();
         let balances = addresses.iter().map(|address| (*address, Amount(1_000_000_000)));
+        let genesis = StateChanges::of_balances(balances);
         let policy = FlushPolicy::default();
         Self {
             blocks: BlockStore::open(file("blocks.redb"), CACHE_BYTES, GENESIS).unwrap(),
-            state: StateStore::open(file("state.redb"), CACHE_BYTES, policy, GENESIS, balances).unwrap(),
+            state: StateStore::open(file("state.redb"), CACHE_BYTES, policy, GENESIS, &genesis).unwrap(),
             nonces: vec![0; accounts],
             accounts: addresses,
             parent: None,
@@ -255,6 +256,7 @@ impl Node {
         };
         let changes = StateChanges {
             accounts: touched.iter().map(after).collect(),
+            storage: Vec::new(),
         };
         count(&mut parts.read, since);
 

@@ -19,8 +19,9 @@ use crate::error::{Result, StorageError};
 
 const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
 
-/// The schema that this version writes. There is no older one yet, so nothing to migrate from.
-pub const SCHEMA: u32 = 1;
+/// The schema that this version writes. Schema 1 had no storage of accounts and no branches of blocks;
+/// it is not migrated, but refused.
+pub const SCHEMA: u32 = 2;
 
 /// Length of the mark that redb writes at the start of a file, last when it makes one.
 const MARK_BYTES: usize = 9;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use aureon_types::{BlockId, DecodeError, GenesisId, Hash};
+use aureon_types::{Address, BlockId, DecodeError, GenesisId, Hash};
 
 /// Why a store did not do what it was asked. `database` is the file's path, or the name of a backend
 /// that is no file.
@@ -112,6 +112,16 @@ pub enum StorageError {
         /// Root of the state it was to follow.
         root: Hash,
     },
+    /// An account was given a storage root that its storage does not have. Our own mistake.
+    #[error("account {address} was given the storage root {given}, but its storage has the root {expected}")]
+    StorageRoot {
+        /// The account.
+        address: Address,
+        /// The root given.
+        given: Hash,
+        /// The root of its storage.
+        expected: Hash,
+    },
     /// The state is ahead of the blocks: the block store was replaced or cut.
     #[error(
         "the state is at height {state}, but the blocks end at {blocks}: the two databases do not belong together; restore both from one copy, or remove both and sync again"
@@ -159,6 +169,7 @@ impl StorageError {
             self,
             Self::NotNext { .. }
                 | Self::NotDescendant { .. }
+                | Self::StorageRoot { .. }
                 | Self::ReceiptCount { .. }
                 | Self::TooLarge { .. }
         )

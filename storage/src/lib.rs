@@ -2,8 +2,8 @@
 //!
 //! - [`BlockStore`] (`blocks.redb`) is the durability point: bodies, certificates, receipts, and where
 //!   to find them by height, block id and transaction id.
-//! - [`StateStore`] (`state.redb`) holds accounts and the Merkle Patricia trie over them. It is written
-//!   behind the block store and rebuilt from it after a crash.
+//! - [`StateStore`] (`state.redb`) holds accounts, their storage, and the Merkle Patricia tries over them. It
+//!   is written behind the block store and rebuilt from it after a crash.
 //! - [`memory::CrashDisk`] is a disk for simulations: it loses what was not synced, and fills up.
 //!
 //! What this crate does not do: it executes nothing, decides nothing, starts no threads and reads no
@@ -20,4 +20,4 @@ pub mod trie;
 pub use blocks::{BlockStore, Decided, Head, IncludedTransaction};
 pub use database::{Backend, SCHEMA};
 pub use error::{Result, StorageError};
-pub use state::{AccountProof, FlushPolicy, StateStore, StateView};
+pub use state::{AccountProof, FlushPolicy, Rows, StateStore, StateView, StorageProof};

@@ -21,7 +21,7 @@ use aureon_node::{
 };
 use aureon_protocol::{PeerId, Status, Topic};
 use aureon_storage::{BlockStore, FlushPolicy, StateStore, StorageError};
-use aureon_types::{Address, Amount, BlockId, SecretKey};
+use aureon_types::{Address, Amount, BlockId, SecretKey, StateChanges};
 use bytes::Bytes;
 
 use crate::{
@@ -173,7 +173,8 @@ impl Node {
         let states = self.disks.states.backend(format!("node-{index}/state.redb"));
         let mut balances = genesis.balances.clone();
         balances.extend(self.conjured);
-        let states = StateStore::open(states, CACHE_BYTES, FLUSH, chain.genesis_id, balances)?;
+        let state = StateChanges::of_balances(balances);
+        let states = StateStore::open(states, CACHE_BYTES, FLUSH, chain.genesis_id, &state)?;
         let services = Services {
             chain,
             blocks: Arc::new(blocks),

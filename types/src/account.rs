@@ -1,5 +1,7 @@
 //! What the state holds for an address, and how a block changes it.
 
+use bytes::Bytes;
+
 use crate::{Address, Amount, Hash};
 
 /// Root of the empty trie: Keccak-256 of the RLP of the empty string (Ethereum yellow paper, D).
@@ -50,18 +52,68 @@ impl Account {
     }
 }
 
-/// The accounts that a block changed, with their values after it; `None`: deleted (became empty).
-/// Sorted by address, each address once.
+/// Longest value of a storage slot, in bytes.
+pub const MAX_SLOT_BYTES: usize = 64 << 10;
+
+/// The changed slots of an account's storage, with their values after the block; `None`: removed.
+/// Sorted by slot, each slot once.
+pub type SlotChanges = Vec<(Hash, Option<Bytes>)>;
+
+/// What a block changed in the state. In both lists: sorted by address, each address once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StateChanges {
-    /// The changed accounts.
+    /// The changed accounts, with their values after the block; `None`: deleted (became empty), with
+    /// all its storage.
+    ///
+    /// An account that is in `storage` too gets the storage root that follows from there. Any other
+    /// must have the one that it had before the block.
     pub accounts: Vec<(Address, Option<Account>)>,
+    /// The changed storage. Its account need not be in `accounts`: its storage root changes, and
+    /// nothing else of it. If its account is deleted there, it begins without any slot. An account
+    /// that has any slot afterwards is not empty, one that has none has [`EMPTY_TRIE_ROOT`].
+    pub storage: Vec<(Address, SlotChanges)>,
+}
+
+impl StateChanges {
+    /// What makes plain accounts with these balances of an empty state. Each address once; a balance of
+    /// zero makes no account.
+    pub fn of_balances(balances: impl IntoIterator<Item = (Address, Amount)>) -> Self {
+        let account = |(address, balance)| {
+            let account = Account {
+                balance,
+                ..Account::default()
+            };
+            (address, Some(account))
+        };
+        let funded = balances
+            .into_iter()
+            .filter(|(_, balance)| *balance != Amount::ZERO);
+        let mut accounts: Vec<_> = funded.map(account).collect();
+        accounts.sort_unstable_by_key(|(address, _)| *address);
+        let storage = Vec::new();
+        Self { accounts, storage }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::hash::keccak256;
+
+    #[test]
+    fn balances_make_sorted_accounts() {
+        let (low, high) = (Address([1; 20]), Address([2; 20]));
+        let changes = StateChanges::of_balances([
+            (high, Amount(7)),
+            (Address([3; 20]), Amount::ZERO),
+            (low, Amount(5)),
+        ]);
+        let held = changes
+            .accounts
+            .iter()
+            .map(|(address, account)| (*address, account.map(|account| account.balance.0)));
+        assert_eq!(held.collect::<Vec<_>>(), [(low, Some(5)), (high, Some(7))]);
+    }
 
     #[test]
     fn the_constants_are_what_they_say() {

@@ -24,7 +24,7 @@ pub mod transaction;
 pub mod validators;
 pub mod vote;
 
-pub use account::{Account, StateChanges};
+pub use account::{Account, SlotChanges, StateChanges};
 pub use address::{Address, AddressError};
 pub use amount::Amount;
 pub use block::{Block, Header, SealedHeader};

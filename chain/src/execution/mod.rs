@@ -23,11 +23,16 @@ pub use inapplicable::Inapplicable;
 pub use overlay::{Checkpoint, Overlay, Slot};
 
 use aureon_types::{Account, Address, Hash, StateChanges};
+use bytes::Bytes;
 
 /// Port: reads the state that a block is executed on.
 pub trait StateReader {
     /// The account at `address`, or `None` if it holds nothing.
     fn account(&self, address: &Address) -> Result<Option<Account>, StateError>;
+
+    /// The value of a slot in the storage of the account at `address`, or `None` if the slot was never
+    /// set, or was removed.
+    fn storage(&self, address: &Address, slot: &Hash) -> Result<Option<Bytes>, StateError>;
 }
 
 /// Port: a state that can be changed by a block. Nothing is stored by it; `self` stays as it was.

@@ -117,7 +117,10 @@ impl<'a, R: StateReader> Overlay<'a, R> {
             .map(|(address, _, after)| (address, after))
             .collect();
         accounts.sort_unstable_by_key(|(address, _)| *address);
-        StateChanges { accounts }
+        StateChanges {
+            accounts,
+            storage: Vec::new(),
+        }
     }
 }
 

@@ -270,7 +270,7 @@ fn what_cannot_be_charged_changes_nothing() {
     }
     let state = MemoryState {
         accounts: [(sender(), rich)].into(),
-        broken: None,
+        ..MemoryState::default()
     };
     let last = Transaction {
         last_valid_height: Some(7),

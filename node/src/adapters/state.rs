@@ -3,6 +3,7 @@
 use aureon_chain::execution::{StateCommitment, StateError, StateReader};
 use aureon_storage::{StateView, StorageError};
 use aureon_types::{Account, Address, Hash, StateChanges};
+use bytes::Bytes;
 
 /// A state view of the storage as the ledger wants it. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -15,6 +16,10 @@ fn unreadable(error: StorageError) -> StateError {
 impl StateReader for View {
     fn account(&self, address: &Address) -> Result<Option<Account>, StateError> {
         self.0.account(address).map_err(unreadable)
+    }
+
+    fn storage(&self, address: &Address, slot: &Hash) -> Result<Option<Bytes>, StateError> {
+        self.0.storage(address, slot).map_err(unreadable)
     }
 }
 

@@ -3,7 +3,10 @@
 use aureon_types::Hash;
 use redb::{ReadOnlyTable, ReadTransaction, TableDefinition, WriteTransaction};
 
-use super::record::Record;
+use super::{
+    record::Record,
+    slot::{self, Slot, StoredSlots},
+};
 use crate::{
     database::{Database, Fault},
     error::Result,
@@ -18,6 +21,67 @@ pub(super) const NODES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition
 const STATE: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("state");
 const VERSION: &str = "version";
 
+/// How many rows a state has on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rows {
+    /// Accounts.
+    pub accounts: u64,
+    /// Branch nodes of the account trie.
+    pub nodes: u64,
+    /// Slots of all accounts.
+    pub slots: u64,
+    /// Branch nodes of all storage tries.
+    pub slot_nodes: u64,
+}
+
+/// What a state stands on: its accounts, and the storage of each.
+pub(super) trait Below: Source<Record> {
+    /// The storage of one account.
+    type Slots<'a>: Source<Slot>
+    where
+        Self: 'a;
+
+    /// The storage of the account with this hashed address.
+    fn slots(&self, account: Key) -> Self::Slots<'_>;
+}
+
+impl Below for Base {
+    type Slots<'a> = StoredSlots<'a>;
+
+    fn slots(&self, account: Key) -> StoredSlots<'_> {
+        StoredSlots { base: self, account }
+    }
+}
+
+/// What stands below the genesis.
+pub(super) struct Nothing;
+
+impl<V> Source<V> for Nothing {
+    fn height(&self) -> u64 {
+        0
+    }
+
+    fn node(&self, path: &Path) -> Result<Node<V>> {
+        Err(Fault::corrupt(format!("no trie node at {path:?} in an empty state")).of("genesis"))
+    }
+
+    fn value(&self, _: &Key) -> Result<Option<V>> {
+        Ok(None)
+    }
+
+    fn leaf_below(&self, path: &Path) -> Result<(Key, V)> {
+        Err(Fault::corrupt(format!("no leaf below {path:?} in an empty state")).of("genesis"))
+    }
+}
+
+impl Below for Nothing {
+    type Slots<'a> = Nothing;
+
+    fn slots(&self, _: Key) -> Nothing {
+        Nothing
+    }
+}
+
 /// A snapshot of the state as of one flush.
 pub(super) struct Base {
     pub height: u64,
@@ -28,6 +92,7 @@ pub(super) struct Base {
     pub trie: Trie<Record>,
     accounts: ReadOnlyTable<[u8; 32], &'static [u8]>,
     nodes: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    pub slots: slot::Snapshot,
     database: String,
 }
 
@@ -41,6 +106,7 @@ impl Base {
             };
             let accounts = transaction.open_table(ACCOUNTS)?;
             let nodes = transaction.open_table(NODES)?;
+            let slots = slot::Snapshot::open(transaction)?;
             let database = name.to_owned();
             Ok(Some(Self {
                 height,
@@ -49,15 +115,24 @@ impl Base {
                 trie,
                 accounts,
                 nodes,
+                slots,
                 database,
             }))
         })
     }
 
-    /// Rows in the tables of accounts and nodes.
-    pub fn rows(&self) -> Result<(u64, u64)> {
+    /// Rows in the tables.
+    pub fn rows(&self) -> Result<Rows> {
         use redb::ReadableTableMetadata as _;
-        self.look(|| Ok((self.accounts.len()?, self.nodes.len()?)))
+        self.look(|| {
+            let (slots, slot_nodes) = self.slots.rows()?;
+            Ok(Rows {
+                accounts: self.accounts.len()?,
+                nodes: self.nodes.len()?,
+                slots,
+                slot_nodes,
+            })
+        })
     }
 
     /// Up to `limit` accounts in the order of their hashed addresses, from the first above `after`.
@@ -74,7 +149,7 @@ impl Base {
         })
     }
 
-    fn look<T>(&self, look: impl FnOnce() -> Result<T, Fault>) -> Result<T> {
+    pub(super) fn look<T>(&self, look: impl FnOnce() -> Result<T, Fault>) -> Result<T> {
         look().map_err(|fault| fault.of(&self.database))
     }
 }

@@ -15,14 +15,24 @@
 //! read from any thread while blocks execute and a flush runs. A view keeps its snapshot open, and
 //! redb cannot reuse the pages of an open snapshot: hold views for requests, not for minutes.
 //!
+//! *Storage.* Each account has a trie of its own for its slots, in the same format, and its root is part
+//! of the account. In memory it hangs at the account's leaf, so it is versioned, flushed and forgotten
+//! together with the account: only what changed since the last two flushes, and the upper nodes of the
+//! accounts that changed, are there; all else is read through redb's page cache. An account that is
+//! deleted loses its storage with it, row by row, in the flush.
+//!
 //! *Tables.* `accounts`: keccak(address) -> [`record`]; `nodes`: path -> branch node
-//! ([`crate::trie`]); `state`: height, root and the root's slot of the stored version.
+//! ([`crate::trie`]); `slots` and `slot_nodes`: the same for the storage of accounts, under the hashed
+//! address; `state`: height, root and the root's slot of the stored version.
 
 mod base;
 mod cache;
+mod change;
 pub mod record;
+pub mod slot;
 mod store;
 mod view;
 
+pub use base::Rows;
 pub use store::{FlushPolicy, StateStore};
-pub use view::{AccountProof, StateView};
+pub use view::{AccountProof, StateView, StorageProof};

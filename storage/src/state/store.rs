@@ -5,19 +5,21 @@ use std::{
     time::Duration,
 };
 
-use aureon_types::{Account, Address, Amount, GenesisId, StateChanges};
+use aureon_types::{Account, Address, GenesisId, StateChanges};
 use redb::WriteTransaction;
 
 use super::{
-    base::{ACCOUNTS, Base, NODES, write_version},
+    base::{ACCOUNTS, Base, NODES, Nothing, Rows, write_version},
     cache::Cache,
+    change::{self, After},
     record::Record,
-    view::{Latest, StateView, updates},
+    slot,
+    view::{Latest, StateView},
 };
 use crate::{
     database::{Backend, Database, Fault},
     error::{Result, StorageError},
-    trie::{Changed, Key, Node, Path, Source, Trie},
+    trie::{Changed, Key, Trie},
 };
 
 const KIND: &str = "aureon state";
@@ -64,9 +66,9 @@ struct Head {
 }
 
 impl StateStore {
-    /// Opens or creates the store of the network `genesis_id`, with the genesis balances (each address
-    /// once; zero balances make no account). Refuses a store of another network. `cache_bytes` is
-    /// redb's page cache.
+    /// Opens or creates the store of the network `genesis_id`. A new one begins with the state that
+    /// `genesis` makes of nothing. Refuses a store of another network. `cache_bytes` is redb's page
+    /// cache.
     ///
     /// The head is then what was flushed last. The node executes the blocks above it again.
     pub fn open(
@@ -74,12 +76,12 @@ impl StateStore {
         cache_bytes: usize,
         policy: FlushPolicy,
         genesis_id: GenesisId,
-        balances: impl IntoIterator<Item = (Address, Amount)>,
+        genesis: &StateChanges,
     ) -> Result<Self> {
         let database = Database::open(backend, cache_bytes, KIND, genesis_id, |_| Ok(()))?;
         let base = match Base::open(&database, 0)? {
             Some(base) => base,
-            None => create(&database, balances)?,
+            None => create(&database, genesis)?,
         };
         let latest = Arc::new(Latest::new(Arc::new(base), Cache::new(cache_bytes)));
         let view = StateView::stored(Arc::clone(&latest));
@@ -189,12 +191,12 @@ impl StateStore {
         let records = self.latest.get().list(after, limit)?;
         Ok(records
             .into_iter()
-            .map(|(key, record)| (key, record.address, record.account))
+            .map(|(key, record)| (key, record.address(), record.account()))
             .collect())
     }
 
-    /// Accounts and trie nodes on disk, as of the last flush.
-    pub fn rows(&self) -> Result<(u64, u64)> {
+    /// What is on disk, as of the last flush.
+    pub fn rows(&self) -> Result<Rows> {
         self.latest.get().rows()
     }
 
@@ -230,41 +232,9 @@ fn missing(database: &Database) -> StorageError {
     Fault::corrupt("the record of the state's version is missing").of(database.name())
 }
 
-/// What stands below the genesis.
-struct Nothing;
-
-impl Source<Record> for Nothing {
-    fn height(&self) -> u64 {
-        0
-    }
-
-    fn node(&self, path: &Path) -> Result<Node<Record>> {
-        Err(Fault::corrupt(format!("no trie node at {path:?} in an empty state")).of("genesis"))
-    }
-
-    fn value(&self, _: &Key) -> Result<Option<Record>> {
-        Ok(None)
-    }
-
-    fn leaf_below(&self, path: &Path) -> Result<(Key, Record)> {
-        Err(Fault::corrupt(format!("no leaf below {path:?} in an empty state")).of("genesis"))
-    }
-}
-
 /// Stores the state of the genesis: height 0.
-fn create(database: &Database, balances: impl IntoIterator<Item = (Address, Amount)>) -> Result<Base> {
-    let funded = balances
-        .into_iter()
-        .filter(|(_, balance)| *balance != Amount::ZERO);
-    let account = |balance| Account {
-        balance,
-        ..Account::default()
-    };
-    let accounts = funded
-        .map(|(address, balance)| (address, Some(account(balance))))
-        .collect();
-    let updates = updates(&StateChanges { accounts }, 0, |_| None);
-    let (trie, _) = Trie::default().update(&Nothing, 0, &updates)?;
+fn create(database: &Database, genesis: &StateChanges) -> Result<Base> {
+    let After { trie, .. } = change::apply(&Trie::default(), &Nothing, 0, genesis, |_| None)?;
     database.commit(|transaction| {
         write_changed(transaction, &trie, None)?;
         write_version(transaction, 0, &trie)
@@ -275,16 +245,24 @@ fn create(database: &Database, balances: impl IntoIterator<Item = (Address, Amou
 /// Deletes the rows of what went away between the stored state and the view. What came back since is
 /// written again afterwards.
 fn delete_removed(transaction: &WriteTransaction, view: &StateView, stored: u64) -> Result<(), Fault> {
-    let (mut keys, mut paths) = (Vec::new(), Vec::new());
+    let (mut keys, mut paths, mut cleared) = (Vec::new(), Vec::new(), Vec::new());
+    let mut slots = slot::Writer::open(transaction)?;
     for step in view.steps_above(stored) {
-        keys.extend_from_slice(&step.removed.keys);
-        paths.extend_from_slice(&step.removed.nodes);
+        keys.extend_from_slice(&step.gone.accounts.keys);
+        paths.extend_from_slice(&step.gone.accounts.nodes);
+        cleared.extend_from_slice(&step.gone.cleared);
+        for (account, removed) in &step.gone.slots {
+            slots.remove(account, removed)?;
+        }
     }
     keys.sort_unstable();
     paths.sort_unstable();
     let mut accounts = transaction.open_table(ACCOUNTS)?;
     for key in &keys {
         accounts.remove(key)?;
+    }
+    for key in keys.iter().chain(&cleared) {
+        slots.clear(key)?;
     }
     let mut nodes = transaction.open_table(NODES)?;
     for path in &paths {
@@ -301,6 +279,7 @@ fn write_changed(
 ) -> Result<(), Fault> {
     let mut accounts = transaction.open_table(ACCOUNTS)?;
     let mut nodes = transaction.open_table(NODES)?;
+    let mut slots = slot::Writer::open(transaction)?;
     let mut row = Vec::with_capacity(600);
     trie.changed(stored, &mut |changed| {
         row.clear();
@@ -312,6 +291,9 @@ fn write_changed(
             Changed::Leaf(entry) => {
                 entry.value.encode_row(&mut row);
                 accounts.insert(&entry.key, &row[..])?;
+                if let Some(storage) = entry.value.storage() {
+                    slots.write(&entry.key, storage, stored)?;
+                }
             }
         }
         Ok(())

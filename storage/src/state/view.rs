@@ -3,31 +3,31 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aureon_types::{Account, Address, Hash, StateChanges, hash::keccak256};
-use rayon::prelude::*;
+use bytes::Bytes;
 
 use super::{
-    base::Base,
+    base::{Base, Below as _},
     cache::{Cache, Known},
+    change::{self, After, Gone},
     record::Record,
+    slot::hashed,
 };
 use crate::{
     error::{Result, StorageError},
-    trie::{self, Found, Removed, Source as _, Trie, Update},
+    trie::{Found, Key, Proof, Source as _, Trie},
 };
 
-/// About what a changed account costs in memory until it is flushed: its entry and its share of the
-/// copied nodes.
+/// About what a changed account or slot costs in memory until it is flushed: its entry and its share of
+/// the copied nodes. A slot's value comes on top.
 const BYTES_PER_CHANGE: usize = 1_600;
 /// What a block costs besides.
 const BYTES_PER_BLOCK: usize = 4_096;
-/// Below this many changes, hashing addresses in parallel costs more than it saves.
-const PARALLEL: usize = 256;
 
 /// What a block did, as far as a flush needs it.
 pub(super) struct Step {
     pub height: u64,
     pub root: Hash,
-    pub removed: Removed,
+    pub gone: Gone,
     /// An estimate of the memory that the block's changes take.
     pub bytes: usize,
 }
@@ -85,6 +85,20 @@ pub struct AccountProof {
     pub nodes: Vec<Vec<u8>>,
 }
 
+/// A slot of an account with its proof, like Ethereum's `eth_getProof`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageProof {
+    /// The account, whose storage root the nodes lead to. Without an account, or with
+    /// [`aureon_types::account::EMPTY_TRIE_ROOT`] as that root, there is no slot.
+    pub account: AccountProof,
+    /// Which slot.
+    pub slot: Hash,
+    /// Its value; `None`: the nodes prove that there is none. The trie holds it as an RLP string.
+    pub value: Option<Bytes>,
+    /// RLP-encoded trie nodes, from the storage root towards keccak(slot). Empty if no slot is set.
+    pub nodes: Vec<Vec<u8>>,
+}
+
 impl StateView {
     /// The stored state.
     pub(super) fn stored(latest: Arc<Latest>) -> Self {
@@ -119,13 +133,13 @@ impl StateView {
         let key = remembered.map_or_else(|| keccak256(address.as_bytes()), |known| known.key);
         let remember = |stored| latest.cache.put(address, Known { key, stored }, base.height);
         let found = match trie.find(&key) {
-            Found::Present(record) => Some(record.account),
+            Found::Present(record) => Some(record.account()),
             Found::Absent => None,
             Found::Stored => {
                 if let Some(stored) = remembered.and_then(|known| known.stored) {
                     return Ok(stored);
                 }
-                let stored = base.value(&key)?.map(|record| record.account);
+                let stored = base.value(&key)?.map(|record| record.account());
                 remember(Some(stored));
                 return Ok(stored);
             }
@@ -136,12 +150,59 @@ impl StateView {
         Ok(found)
     }
 
+    /// The value of a slot of an account; `None` if there is none.
+    pub fn storage(&self, address: &Address, slot: &Hash) -> Result<Option<Bytes>> {
+        let Inner { base, trie, .. } = &*self.0;
+        let (account, key) = (self.key(address), hashed(slot));
+        let found = match trie.find(&account) {
+            Found::Present(record) => record
+                .storage()
+                .map_or(Found::Absent, |storage| storage.find(&key)),
+            Found::Absent => Found::Absent,
+            // What an account has not changed since the stored version, its storage has not either.
+            Found::Stored => Found::Stored,
+        };
+        match found {
+            Found::Present(value) => Ok(Some(value.0.clone())),
+            Found::Absent => Ok(None),
+            Found::Stored => Ok(base.slots(account).value(&key)?.map(|value| value.0)),
+        }
+    }
+
+    /// keccak(address).
+    fn key(&self, address: &Address) -> Key {
+        let Inner { latest, base, .. } = &*self.0;
+        let remembered = latest.cache.get(address, base.height);
+        remembered.map_or_else(|| keccak256(address.as_bytes()), |known| known.key)
+    }
+
+    /// A slot of an account, or its absence, with what proves it against [`StateView::root`].
+    pub fn storage_proof(&self, address: &Address, slot: &Hash) -> Result<StorageProof> {
+        let Inner { base, trie, .. } = &*self.0;
+        let account = self.key(address);
+        let record = match trie.find(&account) {
+            Found::Present(record) => Some(record.clone()),
+            Found::Absent => None,
+            Found::Stored => base.value(&account)?,
+        };
+        let proof = match record.as_ref().and_then(Record::storage) {
+            Some(storage) => storage.proof(&base.slots(account), &hashed(slot))?,
+            None => Proof::of_nothing(),
+        };
+        Ok(StorageProof {
+            account: self.proof(address)?,
+            slot: *slot,
+            value: proof.value.map(|value| value.0),
+            nodes: proof.nodes,
+        })
+    }
+
     /// An account, or its absence, with what proves it against [`StateView::root`].
     pub fn proof(&self, address: &Address) -> Result<AccountProof> {
         let proof = self.0.trie.proof(&*self.0.base, &keccak256(address.as_bytes()))?;
         Ok(AccountProof {
             address: *address,
-            account: proof.value.map(|record| record.account),
+            account: proof.value.map(|record| record.account()),
             height: self.0.height,
             root: self.0.root,
             nodes: proof.nodes,
@@ -170,14 +231,14 @@ impl StateView {
             ..
         } = &*parent.0;
         let known = |address: &Address| latest.cache.get(address, base.height);
-        let (trie, removed) = trie.update(&**base, height, &updates(changes, height, known))?;
+        let After { trie, gone } = change::apply(trie, &**base, height, changes, known)?;
         let root = trie.root_hash();
-        let bytes = changes.accounts.len() * BYTES_PER_CHANGE + BYTES_PER_BLOCK;
+        let bytes = estimate(changes);
         let mut steps = steps.clone();
         steps.push(Arc::new(Step {
             height,
             root,
-            removed,
+            gone,
             bytes,
         }));
         let (latest, base) = (Arc::clone(latest), Arc::clone(base));
@@ -256,42 +317,17 @@ impl StateView {
     }
 }
 
+/// The memory that a block's changes take until they are flushed.
+fn estimate(changes: &StateChanges) -> usize {
+    let slots = changes.storage.iter().flat_map(|(_, slots)| slots);
+    let slots: usize = slots
+        .map(|(_, value)| BYTES_PER_CHANGE + value.as_ref().map_or(0, Bytes::len))
+        .sum();
+    (changes.accounts.len() + changes.storage.len()) * BYTES_PER_CHANGE + slots + BYTES_PER_BLOCK
+}
+
 impl std::fmt::Debug for StateView {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "StateView({}, {})", self.0.height, self.0.root)
     }
-}
-
-/// The changes by hashed address. `known` tells what is remembered of an address.
-pub(super) fn updates(
-    changes: &StateChanges,
-    height: u64,
-    known: impl Fn(&Address) -> Option<Known> + Sync,
-) -> Vec<Update<Record>> {
-    let update = |(address, account): &(Address, Option<Account>)| {
-        let known = known(address);
-        let key = known.map_or_else(|| keccak256(address.as_bytes()), |known| known.key);
-        let mut update = match account {
-            Some(account) => trie::set(
-                key,
-                Record {
-                    address: *address,
-                    account: *account,
-                },
-                height,
-            ),
-            None => trie::remove(key),
-        };
-        update.stored = known
-            .and_then(|known| known.stored)
-            .map(|account| account.is_some());
-        update
-    };
-    let mut updates: Vec<_> = if changes.accounts.len() < PARALLEL {
-        changes.accounts.iter().map(update).collect()
-    } else {
-        changes.accounts.par_iter().map(update).collect()
-    };
-    updates.par_sort_unstable_by_key(|update| update.key);
-    updates
 }

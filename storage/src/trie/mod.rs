@@ -34,19 +34,25 @@ use aureon_types::{Hash, account::EMPTY_TRIE_ROOT};
 use node::{Child, Slot};
 pub use node::{Entry, Node};
 pub use path::{KEY_NIBBLES, Key, Path};
+pub use proof::Proof;
 pub use update::{Removed, Update};
 pub use walk::Changed;
 
 use crate::error::Result;
 
-/// Nodes at this depth (in nibbles) or deeper leave memory after a flush; those above, at most 4,369,
-/// stay.
-pub const RESIDENT_DEPTH: usize = 4;
-
 /// What a leaf holds.
 pub trait Value: Clone + Send + Sync + 'static {
+    /// Nodes at this depth (in nibbles) or deeper leave memory after a flush; those above stay.
+    const RESIDENT_DEPTH: usize;
+
     /// Appends the bytes that the trie stores under the key (for an account: its RLP).
     fn encode(&self, out: &mut Vec<u8>);
+
+    /// The same value with less in memory, if it holds anything that did not change above height
+    /// `stored` (see [`Trie::evict`]); `None`: it stays as it is.
+    fn evict(&self, _stored: u64) -> Option<Self> {
+        None
+    }
 }
 
 /// The stored version that a trie in memory stands on.

@@ -16,6 +16,16 @@ pub struct Proof<V> {
     pub nodes: Vec<Vec<u8>>,
 }
 
+impl<V> Proof<V> {
+    /// That the empty trie does not hold a key.
+    pub fn of_nothing() -> Self {
+        Self {
+            value: None,
+            nodes: Vec::new(),
+        }
+    }
+}
+
 impl<V: Value> Trie<V> {
     /// Proves the presence or absence of `key`. Reads what is not in memory from the source.
     pub fn proof(&self, source: &dyn Source<V>, key: &Key) -> Result<Proof<V>> {

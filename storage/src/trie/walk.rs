@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    RESIDENT_DEPTH, Trie, Value,
+    Trie, Value,
     node::{Branch, Child, Entry, Leaf, Node, Slot, WIDTH},
     path::Path,
 };
@@ -31,16 +31,17 @@ impl<V: Value> Trie<V> {
     }
 
     /// The same version with less in memory: without the leaves, and the nodes from
-    /// [`RESIDENT_DEPTH`] on, that did not change above height `stored`. Right only for a trie that
-    /// stands on the rows of that height from now on.
+    /// [`Value::RESIDENT_DEPTH`] on, that did not change above height `stored`. Right only for a trie
+    /// that stands on the rows of that height from now on.
     #[must_use]
     pub fn evict(&self, stored: u64) -> Self {
-        Self {
-            root: self
-                .root
-                .as_ref()
-                .map(|root| evicted(root, 0, stored).unwrap_or_else(|| root.clone())),
-        }
+        self.lighter(stored).unwrap_or_else(|| self.clone())
+    }
+
+    /// What [`Trie::evict`] makes of it; `None`: there is nothing to forget.
+    pub fn lighter(&self, stored: u64) -> Option<Self> {
+        let root = evicted(self.root.as_ref()?, 0, stored)?;
+        Some(Self { root: Some(root) })
     }
 }
 
@@ -69,22 +70,27 @@ fn changed<'a, V, E>(
 }
 
 /// What replaces `child`, in a slot at `depth`; `None`: it stays as it is.
-fn evicted<V>(child: &Child<V>, depth: usize, stored: u64) -> Option<Child<V>> {
+fn evicted<V: Value>(child: &Child<V>, depth: usize, stored: u64) -> Option<Child<V>> {
     match child {
         Child::Leaf(leaf) => {
             let entry = leaf.entry.as_ref()?;
-            (entry.height <= stored).then(|| {
-                Child::Leaf(Leaf {
-                    reference: leaf.reference,
-                    entry: None,
-                })
-            })
+            let entry = if entry.height <= stored {
+                None
+            } else {
+                Some(Arc::new(Entry {
+                    key: entry.key,
+                    value: entry.value.evict(stored)?,
+                    height: entry.height,
+                }))
+            };
+            let reference = leaf.reference;
+            Some(Child::Leaf(Leaf { reference, entry }))
         }
         Child::Branch(branch) => {
             let node = branch.node.as_ref()?;
             let depth = depth + branch.extension().len();
             let mut kept: Branch<V> = branch.clone();
-            kept.node = if depth >= RESIDENT_DEPTH && node.height <= stored {
+            kept.node = if depth >= V::RESIDENT_DEPTH && node.height <= stored {
                 None
             } else {
                 Some(Arc::new(thinned(node, depth, stored)?))
@@ -95,7 +101,7 @@ fn evicted<V>(child: &Child<V>, depth: usize, stored: u64) -> Option<Child<V>> {
 }
 
 /// A copy of the node with less below it; `None`: there is nothing to forget.
-fn thinned<V>(node: &Node<V>, depth: usize, stored: u64) -> Option<Node<V>> {
+fn thinned<V: Value>(node: &Node<V>, depth: usize, stored: u64) -> Option<Node<V>> {
     let mut slots: [Slot<V>; WIDTH] = [const { None }; WIDTH];
     let mut any = false;
     for (nibble, child) in node.iter() {

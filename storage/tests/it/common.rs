@@ -48,6 +48,7 @@ pub fn changes(accounts: impl IntoIterator<Item = (Address, Option<Account>)>) -
     let sorted: BTreeMap<_, _> = accounts.into_iter().collect();
     StateChanges {
         accounts: sorted.into_iter().collect(),
+        storage: Vec::new(),
     }
 }
 
@@ -159,7 +160,7 @@ pub fn open_state(disk: &CrashDisk, balances: &[(Address, Amount)]) -> aureon_st
         CACHE,
         FlushPolicy::default(),
         GENESIS,
-        balances.iter().copied(),
+        &StateChanges::of_balances(balances.iter().copied()),
     )
 }
 

@@ -107,7 +107,10 @@ fn recover(blocks: &CrashDisk, state: &CrashDisk, chain: &[Sample], progress: &P
     let mut progress = Progress::default();
     run(&blocks, &state, chain, &mut progress).unwrap();
     state.flush().unwrap();
-    assert_eq!(state.rows().unwrap().0, model(chain.len() as u64).len() as u64);
+    assert_eq!(
+        state.rows().unwrap().accounts,
+        model(chain.len() as u64).len() as u64
+    );
 }
 
 fn chain() -> Vec<Sample> {

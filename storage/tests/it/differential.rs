@@ -7,9 +7,10 @@ use alloy_trie::{HashBuilder, Nibbles, proof::verify_proof};
 use aureon_storage::{
     FlushPolicy, StateStore, StateView,
     memory::CrashDisk,
-    trie::{self, Key, Trie, Value as _},
+    state::record::encode_account,
+    trie::{self, Key, Trie},
 };
-use aureon_types::{Account, Address, Hash, account::EMPTY_TRIE_ROOT, hash::keccak256};
+use aureon_types::{Account, Address, Hash, StateChanges, account::EMPTY_TRIE_ROOT, hash::keccak256};
 use proptest::prelude::*;
 
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     vectors::{Nothing, Raw},
 };
 
-fn expected_root(leaves: &BTreeMap<Key, Vec<u8>>) -> Hash {
+pub fn expected_root(leaves: &BTreeMap<Key, Vec<u8>>) -> Hash {
     let mut builder = HashBuilder::default();
     for (key, value) in leaves {
         builder.add_leaf(Nibbles::unpack(key), value);
@@ -35,12 +36,11 @@ impl Model {
     }
 
     fn rebuilt_root(&self) -> Hash {
-        let leaf =
-            |(address, account): (&Address, &Account)| (keccak256(address.as_bytes()), rlp(address, account));
+        let leaf = |(address, account): (&Address, &Account)| (keccak256(address.as_bytes()), rlp(account));
         expected_root(&self.0.iter().map(leaf).collect())
     }
 
-    fn block(&mut self, random: &mut Random, addresses: u64) -> aureon_types::StateChanges {
+    fn block(&mut self, random: &mut Random, addresses: u64) -> StateChanges {
         let count = 1 + random.below(40);
         let mut block = BTreeMap::new();
         for _ in 0..count {
@@ -62,13 +62,9 @@ impl Model {
     }
 }
 
-fn rlp(address: &Address, account: &Account) -> Vec<u8> {
+pub fn rlp(account: &Account) -> Vec<u8> {
     let mut out = Vec::new();
-    aureon_storage::state::record::Record {
-        address: *address,
-        account: *account,
-    }
-    .encode(&mut out);
+    encode_account(account, &mut out);
     out
 }
 
@@ -86,13 +82,20 @@ fn check(view: &StateView, model: &Model, random: &mut Random, addresses: u64) {
             .map(alloy_primitives::Bytes::from)
             .collect();
         let key = Nibbles::unpack(keccak256(address.as_bytes()));
-        let value = expected.map(|account| rlp(&address, &account));
+        let value = expected.map(|account| rlp(&account));
         verify_proof(B256::new(view.root().0), key, value, &nodes).unwrap();
     }
 }
 
-fn open(disk: &CrashDisk) -> StateStore {
-    StateStore::open(disk.backend("state"), CACHE, FlushPolicy::default(), GENESIS, []).unwrap()
+pub fn open(disk: &CrashDisk) -> StateStore {
+    StateStore::open(
+        disk.backend("state"),
+        CACHE,
+        FlushPolicy::default(),
+        GENESIS,
+        &StateChanges::default(),
+    )
+    .unwrap()
 }
 
 /// A random life of a store: blocks, competing blocks, flushes (also in the middle of a line of views
@@ -145,6 +148,23 @@ fn live(seed: u64, addresses: u64, rounds: u64) {
     }
 }
 
+/// How many branch nodes a trie with these keys has.
+pub fn branches(mut keys: Vec<Key>) -> u64 {
+    keys.sort_unstable();
+    let updates: Vec<_> = keys
+        .into_iter()
+        .map(|key| trie::set(key, Raw(vec![1; 40]), 1))
+        .collect();
+    let trie = Trie::default().update(&Nothing, 1, &updates).unwrap().0;
+    let mut branches = 0;
+    trie.changed(None, &mut |changed| {
+        branches += u64::from(matches!(changed, trie::Changed::Node(..)));
+        Ok::<_, ()>(())
+    })
+    .unwrap();
+    branches
+}
+
 /// No row is missing, none is left over.
 fn assert_rows(store: &StateStore, model: &Model) {
     let listed: BTreeMap<Address, Account> = store
@@ -154,26 +174,16 @@ fn assert_rows(store: &StateStore, model: &Model) {
         .map(|(_, address, account)| (address, account))
         .collect();
     assert_eq!(listed, model.0);
-    let leaves: Vec<Key> = model
-        .0
-        .keys()
-        .map(|address| keccak256(address.as_bytes()))
-        .collect();
-    let mut trie = Trie::default();
-    let mut sorted = leaves;
-    sorted.sort_unstable();
-    let updates: Vec<_> = sorted
-        .into_iter()
-        .map(|key| trie::set(key, Raw(vec![1; 40]), 1))
-        .collect();
-    trie = trie.update(&Nothing, 1, &updates).unwrap().0;
-    let mut branches = 0;
-    trie.changed(None, &mut |changed| {
-        branches += u64::from(matches!(changed, trie::Changed::Node(..)));
-        Ok::<_, ()>(())
-    })
-    .unwrap();
-    assert_eq!(store.rows().unwrap(), (model.0.len() as u64, branches));
+    let branches = branches(
+        model
+            .0
+            .keys()
+            .map(|address| keccak256(address.as_bytes()))
+            .collect(),
+    );
+    let rows = store.rows().unwrap();
+    assert_eq!((rows.accounts, rows.nodes), (model.0.len() as u64, branches));
+    assert_eq!((rows.slots, rows.slot_nodes), (0, 0));
 }
 
 #[test]

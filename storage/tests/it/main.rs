@@ -12,5 +12,6 @@ mod common;
 mod crash;
 mod differential;
 mod opening;
+mod slots;
 mod state;
 mod vectors;

@@ -1,7 +1,7 @@
 //! Databases that are not ours to open, and disks that are full.
 
 use aureon_storage::{Backend, BlockStore, FlushPolicy, SCHEMA, StateStore, StorageError, memory::CrashDisk};
-use aureon_types::{Amount, GenesisId};
+use aureon_types::{Amount, GenesisId, StateChanges};
 use redb::TableDefinition;
 
 use crate::common::{
@@ -19,9 +19,15 @@ fn a_database_of_another_network_is_refused_and_both_are_named() {
         .err()
         .unwrap();
     let policy = FlushPolicy::default();
-    let state_error = StateStore::open(state.backend("state"), CACHE, policy, other, [])
-        .err()
-        .unwrap();
+    let state_error = StateStore::open(
+        state.backend("state"),
+        CACHE,
+        policy,
+        other,
+        &StateChanges::default(),
+    )
+    .err()
+    .unwrap();
     for error in [block_error, state_error] {
         let text = error.to_string();
         assert!(matches!(error, StorageError::ForeignGenesis { .. }), "{text}");
@@ -47,9 +53,15 @@ fn a_locked_file_is_named_and_a_mistaken_one_recognised() {
     drop(store);
     assert_complete(&open().unwrap(), &chain[0]);
     let policy = FlushPolicy::default();
-    let mistaken = StateStore::open(Backend::file(&path), CACHE, policy, GENESIS, [])
-        .err()
-        .unwrap();
+    let mistaken = StateStore::open(
+        Backend::file(&path),
+        CACHE,
+        policy,
+        GENESIS,
+        &StateChanges::default(),
+    )
+    .err()
+    .unwrap();
     assert!(matches!(mistaken, StorageError::WrongKind { .. }), "{mistaken}");
     let text = folder.path().join("text.redb");
     std::fs::write(&text, "this is no database, but somebody's letter").unwrap();

@@ -6,12 +6,19 @@ use std::{
 };
 
 use aureon_storage::{FlushPolicy, StateStore, StorageError, memory::CrashDisk};
-use aureon_types::{Account, Amount, account::EMPTY_TRIE_ROOT};
+use aureon_types::{Account, Amount, StateChanges, account::EMPTY_TRIE_ROOT};
 
 use crate::common::{CACHE, GENESIS, account, address, changes, open_state};
 
 fn with_policy(disk: &CrashDisk, policy: FlushPolicy) -> StateStore {
-    StateStore::open(disk.backend("state"), CACHE, policy, GENESIS, []).unwrap()
+    StateStore::open(
+        disk.backend("state"),
+        CACHE,
+        policy,
+        GENESIS,
+        &StateChanges::default(),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -26,7 +33,7 @@ fn the_genesis_is_stored_once_and_empty_accounts_are_none() {
     let root = store.head().root();
     assert_eq!(store.head().account(&address(1)).unwrap(), Some(account(0, 10)));
     assert_eq!(store.head().account(&address(2)).unwrap(), None);
-    assert_eq!(store.rows().unwrap().0, 2);
+    assert_eq!(store.rows().unwrap().accounts, 2);
     drop(store);
     let again = open_state(&disk, &[]).unwrap();
     assert_eq!((again.head().height(), again.head().root()), (0, root));

@@ -13,6 +13,8 @@ use serde_json::Value as Json;
 pub struct Raw(pub Vec<u8>);
 
 impl Value for Raw {
+    const RESIDENT_DEPTH: usize = 0;
+
     fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.0);
     }
