@@ -2,7 +2,8 @@
 //!
 //! Private addresses are the normal case here (a LAN, containers) and count as routable. What never
 //! counts: `0.0.0.0`, port 0, and IPv6 link-local addresses, which mean nothing without an interface.
-//! Loopback counts only among processes of one machine.
+//! Loopback counts only among processes of one machine. So do memory addresses (`/memory/N`), which only
+//! nodes of one process have; a network with sockets that hears of one cannot dial it, and that is all.
 
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
 
@@ -15,10 +16,18 @@ pub(crate) fn split_peer(address: &Multiaddr) -> (Multiaddr, Option<PeerId>) {
     }
 }
 
-/// Whether the address can be dialled at all: TCP or QUIC, with a host and a port.
+/// Whether the address is one of this process, not of a socket.
+pub(crate) fn is_memory(address: &Multiaddr) -> bool {
+    matches!(address.iter().next(), Some(Protocol::Memory(_)))
+}
+
+/// Whether the address can be dialled at all: TCP or QUIC with a host and a port, or memory with a number.
 pub(crate) fn is_dialable(address: &Multiaddr) -> bool {
     let mut parts = address.iter();
     let host = match parts.next() {
+        Some(Protocol::Memory(number)) => {
+            return number != 0 && parts.all(|part| matches!(part, Protocol::P2p(_)));
+        }
         Some(Protocol::Ip4(ip)) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
         Some(Protocol::Ip6(ip)) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_unicast_link_local(),
         Some(Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_)) => true,
@@ -34,6 +43,7 @@ pub(crate) fn is_dialable(address: &Multiaddr) -> bool {
 
 pub(crate) fn is_loopback(address: &Multiaddr) -> bool {
     match address.iter().next() {
+        Some(Protocol::Memory(_)) => true,
         Some(Protocol::Ip4(ip)) => ip.is_loopback(),
         Some(Protocol::Ip6(ip)) => ip.is_loopback(),
         _ => false,
@@ -74,12 +84,13 @@ mod tests {
     }
 
     #[test]
-    fn dialable_is_tcp_or_quic_with_a_host_and_a_port() {
+    fn dialable_is_tcp_or_quic_with_a_host_and_a_port_or_memory_with_a_number() {
         for good in [
             "/ip4/192.168.1.7/tcp/6000",
             "/ip4/127.0.0.1/udp/6000/quic-v1",
             "/dns4/node-1/tcp/6000",
             "/ip6/fd00::1/tcp/6000",
+            "/memory/7",
         ] {
             assert!(is_dialable(&good.parse().unwrap()), "{good}");
         }
@@ -90,7 +101,8 @@ mod tests {
             "/ip4/10.0.0.1/tcp/80/ws",
             "/ip6/fe80::1/tcp/6000",
             "/ip4/224.0.0.1/tcp/6000",
-            "/memory/7",
+            "/memory/0",
+            "/memory/7/tcp/1",
         ] {
             assert!(!is_dialable(&bad.parse().unwrap()), "{bad}");
         }
@@ -123,6 +135,7 @@ mod tests {
         let claimed = addresses(&[
             "/ip4/127.0.0.1/tcp/1",
             "/ip4/0.0.0.0/tcp/1",
+            "/memory/7",
             "/ip4/172.17.0.2/tcp/1",
         ]);
         assert_eq!(
@@ -131,7 +144,7 @@ mod tests {
         );
         assert_eq!(
             believable(claimed, true),
-            addresses(&["/ip4/127.0.0.1/tcp/1", "/ip4/172.17.0.2/tcp/1"])
+            addresses(&["/ip4/127.0.0.1/tcp/1", "/memory/7", "/ip4/172.17.0.2/tcp/1"])
         );
     }
 }

@@ -5,8 +5,9 @@ use std::{num::NonZeroU8, time::Duration};
 use aureon_proto::v1 as proto;
 use aureon_types::limits::MAX_FRAME_BYTES;
 use libp2p::{
-    PeerId, Swarm, SwarmBuilder, allow_block_list, connection_limits, dns, identify, identity, kad, mdns,
-    memory_connection_limits, noise, ping,
+    PeerId, Swarm, SwarmBuilder, Transport as _, allow_block_list, connection_limits,
+    core::{transport::MemoryTransport, upgrade},
+    dns, identify, identity, kad, mdns, memory_connection_limits, noise, ping,
     request_response::{self, ProtocolSupport},
     swarm::{NetworkBehaviour, behaviour::toggle::Toggle},
     tcp, yamux,
@@ -210,4 +211,22 @@ pub(crate) fn swarm<B: NetworkBehaviour>(
             ))
         }
     }
+}
+
+/// A swarm whose connections stay within this process: `/memory/N` addresses and nothing else. Encryption
+/// and multiplexing are those of TCP.
+pub(crate) fn memory_swarm<B: NetworkBehaviour>(
+    key: &identity::Keypair,
+    behaviour: B,
+) -> Result<Swarm<B>, StartError> {
+    let noise = noise::Config::new(key).map_err(|error| StartError::Internal(error.to_string()))?;
+    let transport = MemoryTransport::default()
+        .upgrade(upgrade::Version::V1)
+        .authenticate(noise)
+        .multiplex(yamux::Config::default());
+    let builder = SwarmBuilder::with_existing_identity(key.clone())
+        .with_tokio()
+        .with_other_transport(|_| transport)
+        .map_err(|error| match error {})?;
+    Ok(finish!(builder, behaviour))
 }

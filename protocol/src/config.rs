@@ -7,6 +7,8 @@ use aureon_types::{BlockId, GenesisId};
 use bytes::Bytes;
 use libp2p::Multiaddr;
 
+use crate::addresses;
+
 /// How the network is started.
 #[derive(Clone)]
 pub struct Config {
@@ -14,6 +16,9 @@ pub struct Config {
     pub secret_key: [u8; 32],
     /// Where to listen: `/ip4/0.0.0.0/tcp/6000`, `/ip4/0.0.0.0/udp/6000/quic-v1`. Port 0: the system
     /// chooses; [`crate::NetworkSnapshot::listen`] tells.
+    ///
+    /// Only `/memory/N` addresses: the network has no sockets at all and reaches nodes of the same process
+    /// (0: any free number). For tests with many nodes; mDNS finds nobody there.
     pub listen: Vec<Multiaddr>,
     /// Peers that are dialled as long as the node lives. Each ends in `/p2p/<peer id>`; host names
     /// (`/dns4/node-1/tcp/6000/p2p/...`) are resolved at each dial.
@@ -29,6 +34,13 @@ pub struct Config {
     pub agent: String,
     /// Limits on connections and peers.
     pub limits: Limits,
+}
+
+impl Config {
+    /// Whether the network lives within this process: it listens, and nowhere but in memory.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        !self.listen.is_empty() && self.listen.iter().all(addresses::is_memory)
+    }
 }
 
 // The key stays out of logs.

@@ -58,7 +58,11 @@ pub async fn start(config: Config) -> Result<(Client, EventReceiver), StartError
         .ok_or_else(|| StartError::Internal("the network hint makes no protocol name".to_owned()))?;
     let agent = hello::clean(&config.agent);
     let node = behaviour::node(&key, &config, &names, &agent)?;
-    let mut swarm = behaviour::swarm(&key, node)?;
+    let mut swarm = if config.is_in_memory() {
+        behaviour::memory_swarm(&key, node)?
+    } else {
+        behaviour::swarm(&key, node)?
+    };
     let own = *swarm.local_peer_id();
 
     let mut book = AddressBook::new(own);

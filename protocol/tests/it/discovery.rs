@@ -77,3 +77,31 @@ async fn a_peer_that_says_hello_anew_is_met_with_a_clean_slate() {
         .expect("still connected")
         .unwrap();
 }
+
+/// Also what was learnt from others is dialled: the third knows only the first.
+#[tokio::test]
+async fn nodes_of_one_process_meet_in_memory() {
+    let in_memory = |seed, others: &[&TestNode]| {
+        let mut config = config(seed, "test", others);
+        config.listen = vec!["/memory/0".parse().unwrap()];
+        TestNode::new(config)
+    };
+    let first = in_memory(1, &[]).await;
+    let second = in_memory(2, &[&first]).await;
+    let third = in_memory(3, &[&first]).await;
+    for node in [&first, &second, &third] {
+        node.until("two peers", |snapshot| snapshot.peers.len() == 2)
+            .await;
+        assert!(node.address().to_string().starts_with("/memory/"));
+    }
+}
+
+#[tokio::test]
+async fn memory_and_sockets_do_not_mix() {
+    let mut config = config(1, "test", &[]);
+    config.listen.push("/memory/0".parse().unwrap());
+    assert!(matches!(
+        aureon_protocol::start(config).await,
+        Err(aureon_protocol::StartError::Listen { .. })
+    ));
+}
