@@ -70,3 +70,8 @@ pub use snapshot::{BanInfo, Direction, NetworkSnapshot, PeerInfo, TopicCounters,
 pub fn peer_id(secret_key: [u8; 32]) -> Result<PeerId, StartError> {
     Ok(behaviour::keypair(secret_key)?.public().to_peer_id())
 }
+
+/// An address of a network that lives within this process (see [`Config::listen`]); 0: any free number.
+pub fn memory_address(number: u64) -> Multiaddr {
+    Multiaddr::from(libp2p::multiaddr::Protocol::Memory(number))
+}

@@ -21,7 +21,7 @@ use std::{
 };
 
 use futures::StreamExt as _;
-use libp2p::{PeerId, Swarm, request_response, swarm::SwarmEvent};
+use libp2p::{PeerId, Swarm, core::transport::ListenerId, request_response, swarm::SwarmEvent};
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use crate::{
@@ -73,7 +73,7 @@ pub async fn start(config: Config) -> Result<(Client, EventReceiver), StartError
         })?;
         book.add_bootstrap(Instant::now(), peer, bare);
     }
-    listening::listen(&mut swarm, &config.listen).await?;
+    let listeners = listening::listen(&mut swarm, &config.listen).await?;
 
     let counters = Arc::new(Counters::default());
     let (sender, receiver) = event::channels();
@@ -82,6 +82,7 @@ pub async fn start(config: Config) -> Result<(Client, EventReceiver), StartError
     let (client, mailbox) = Client::new(config.status, Arc::clone(&counters), Arc::new(first));
     let service = Service {
         swarm,
+        listeners,
         names,
         genesis: config.genesis,
         limits: config.limits,
@@ -105,6 +106,7 @@ pub async fn start(config: Config) -> Result<(Client, EventReceiver), StartError
 /// The task's state.
 struct Service {
     swarm: Swarm<Node>,
+    listeners: Vec<ListenerId>,
     names: Names,
     genesis: GenesisInfo,
     limits: Limits,
@@ -267,6 +269,10 @@ impl Service {
 
     /// Says goodbye: peers see closed connections at once instead of a dead one for twenty seconds.
     async fn close(mut self) {
+        // Nobody new; and an address in memory is free again only when its listener was removed.
+        for listener in std::mem::take(&mut self.listeners) {
+            self.swarm.remove_listener(listener);
+        }
         let peers: Vec<PeerId> = self.swarm.connected_peers().copied().collect();
         for peer in peers {
             // An error means that it is gone already.

@@ -31,6 +31,7 @@
 //! ```
 
 mod cast;
+pub mod cluster;
 mod disk;
 mod load;
 mod node;

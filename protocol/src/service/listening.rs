@@ -17,7 +17,10 @@ use crate::{addresses, behaviour::Node, error::StartError, error::is_address_in_
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Listens on every address and waits until each listener has told where it listens.
-pub(super) async fn listen(swarm: &mut Swarm<Node>, wanted: &[Multiaddr]) -> Result<(), StartError> {
+pub(super) async fn listen(
+    swarm: &mut Swarm<Node>,
+    wanted: &[Multiaddr],
+) -> Result<Vec<ListenerId>, StartError> {
     let mut waiting: Vec<(ListenerId, Multiaddr)> = Vec::new();
     for address in wanted {
         probe(address)?;
@@ -26,6 +29,7 @@ pub(super) async fn listen(swarm: &mut Swarm<Node>, wanted: &[Multiaddr]) -> Res
             .map_err(|error| failed(address, &error))?;
         waiting.push((listener, address.clone()));
     }
+    let listeners = waiting.iter().map(|(listener, _)| *listener).collect();
     while let Some((_, first)) = waiting.first() {
         let reason = || "no listener came up in time".to_owned();
         let timeout = StartError::Listen {
@@ -41,7 +45,7 @@ pub(super) async fn listen(swarm: &mut Swarm<Node>, wanted: &[Multiaddr]) -> Res
     for address in addresses::advertised(known.iter()) {
         swarm.add_external_address(address);
     }
-    Ok(())
+    Ok(listeners)
 }
 
 fn on_start_event<T>(

@@ -83,7 +83,7 @@ async fn a_peer_that_says_hello_anew_is_met_with_a_clean_slate() {
 async fn nodes_of_one_process_meet_in_memory() {
     let in_memory = |seed, others: &[&TestNode]| {
         let mut config = config(seed, "test", others);
-        config.listen = vec!["/memory/0".parse().unwrap()];
+        config.listen = vec![aureon_protocol::memory_address(0)];
         TestNode::new(config)
     };
     let first = in_memory(1, &[]).await;
@@ -94,6 +94,16 @@ async fn nodes_of_one_process_meet_in_memory() {
             .await;
         assert!(node.address().to_string().starts_with("/memory/"));
     }
+    // The address is free as soon as the network has stopped.
+    let mut address = second.address();
+    address.pop();
+    let mut again = config(2, "test", &[]);
+    again.listen = vec![address.clone()];
+    second.client.shutdown().await;
+    let second = TestNode::new(again).await;
+    second
+        .until("found again", |snapshot| snapshot.peers.len() == 2)
+        .await;
 }
 
 #[tokio::test]
