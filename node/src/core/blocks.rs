@@ -11,7 +11,7 @@ use aureon_chain::{
     import::ExecutedBlock,
     sync,
 };
-use aureon_consensus::{Message, Now};
+use aureon_consensus::{Fault, Message, Now};
 use aureon_proto::v1::sync_request;
 use aureon_protocol::{Offence, PeerId, Verdict};
 use aureon_types::{Address, Block, BlockId, SignedProposal};
@@ -180,6 +180,9 @@ impl Core {
                 tracing::debug!(peer = %from, %fault, "a false proposal");
                 let verdict = fault.verdict();
                 effects.push(Effect::Verdict { message, verdict });
+                if let GossipFault::Consensus(Fault::UnknownValidators(height)) = fault {
+                    self.on_unknown_height(now, height, effects);
+                }
                 return;
             }
         };

@@ -87,10 +87,15 @@ impl Core {
                     }
                     self.commit(certificate, effects);
                 }
-                Wish::HeightClosed { evidence, .. } => {
+                Wish::HeightClosed {
+                    height,
+                    precommits,
+                    evidence,
+                } => {
                     for evidence in evidence {
                         tracing::warn!(validator = %evidence.offender(), "a validator contradicted itself");
                     }
+                    self.merge_late_precommits(height, &precommits);
                 }
                 Wish::RoundStarted {
                     height,
@@ -143,6 +148,7 @@ impl Core {
 
     pub(super) fn on_gossip(
         &mut self,
+        now: Now,
         topic: Topic,
         from: PeerId,
         message: GossipToken,
@@ -157,12 +163,13 @@ impl Core {
                 data,
                 lineage: self.parent.lineage.clone(),
             })),
-            Topic::Consensus => self.on_consensus_gossip(from, message, &data, effects),
+            Topic::Consensus => self.on_consensus_gossip(now, from, message, &data, effects),
         }
     }
 
     fn on_consensus_gossip(
         &mut self,
+        now: Now,
         from: PeerId,
         message: GossipToken,
         data: &[u8],
@@ -196,8 +203,13 @@ impl Core {
                 });
             }
             Admit::Drop(reason) => {
-                if reason == DropReason::TooFarAhead {
-                    tracing::debug!(peer = %from, height = content.height(), "a message for a later height");
+                match reason {
+                    DropReason::TooFarAhead => {
+                        tracing::debug!(peer = %from, height = content.height(), "a message for a later height");
+                    }
+                    // Whoever votes there has closed an epoch that we have not: a reason to ask.
+                    DropReason::UnknownValidators => self.on_unknown_height(now, content.height(), effects),
+                    _ => {}
                 }
                 effects.push(Effect::Verdict {
                     message,
@@ -232,7 +244,13 @@ impl Core {
                 self.pending_engine
                     .push_back(aureon_consensus::Input::Message(verified));
             }
+            Err(Fault::UnknownValidators(height)) => self.on_unknown_height(now, height, effects),
             Err(fault) => tracing::debug!(peer = %from, %fault, "a false consensus message"),
         }
+    }
+
+    /// A message, unproven, for a height whose validators are not known here yet: others may be ahead.
+    pub(super) fn on_unknown_height(&mut self, now: Now, height: u64, effects: &mut Vec<Effect>) {
+        self.sync_input(now, sync::Input::VoteSeen { height }, effects);
     }
 }

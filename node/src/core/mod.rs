@@ -164,7 +164,7 @@ impl Core {
                 from,
                 message,
                 data,
-            } => self.on_gossip(topic, from, message, data, effects),
+            } => self.on_gossip(now, topic, from, message, data, effects),
             Input::PeerReady { peer, status } | Input::PeerStatus { peer, status } => {
                 self.on_peer_status(now, peer, status, effects);
             }
