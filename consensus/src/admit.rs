@@ -29,10 +29,27 @@ pub enum DropReason {
     Repeated,
     /// What it says is known already, or something newer of the same validator is.
     Duplicate,
+    /// A header whose parent is not here: header sync finds the way to it.
+    UnknownParent,
+    /// A header that breaks a rule which needs no hash to see. The sender's fault.
+    InvalidHeader,
+    /// A header of a branch that leaves the chain below its final block: another history.
+    TooDeep,
+    /// As many headers wait as are kept, and this one is on a lighter branch than all of them.
+    Full,
     /// A round's proposer signed more proposals than the two that prove its fault.
     TooManyProposals,
+    /// A message of another engine than this network's. The sender's fault.
+    OtherEngine,
     /// The engine has halted.
     Halted,
+}
+
+impl DropReason {
+    /// Whether no honest node would have sent it.
+    pub fn is_fault(self) -> bool {
+        matches!(self, Self::InvalidHeader | Self::OtherEngine)
+    }
 }
 
 /// How many messages were dropped, by reason. For metrics.
@@ -50,8 +67,18 @@ pub struct Drops {
     pub repeated: u64,
     /// See [`DropReason::Duplicate`].
     pub duplicate: u64,
+    /// See [`DropReason::UnknownParent`].
+    pub unknown_parent: u64,
+    /// See [`DropReason::InvalidHeader`].
+    pub invalid_header: u64,
+    /// See [`DropReason::TooDeep`].
+    pub too_deep: u64,
+    /// See [`DropReason::Full`].
+    pub full: u64,
     /// See [`DropReason::TooManyProposals`].
     pub too_many_proposals: u64,
+    /// See [`DropReason::OtherEngine`].
+    pub other_engine: u64,
     /// See [`DropReason::Halted`].
     pub halted: u64,
 }
@@ -66,7 +93,12 @@ impl Drops {
             DropReason::RoundTooFarAhead => &mut self.round_too_far_ahead,
             DropReason::Repeated => &mut self.repeated,
             DropReason::Duplicate => &mut self.duplicate,
+            DropReason::UnknownParent => &mut self.unknown_parent,
+            DropReason::InvalidHeader => &mut self.invalid_header,
+            DropReason::TooDeep => &mut self.too_deep,
+            DropReason::Full => &mut self.full,
             DropReason::TooManyProposals => &mut self.too_many_proposals,
+            DropReason::OtherEngine => &mut self.other_engine,
             DropReason::Halted => &mut self.halted,
         };
         *counter = counter.saturating_add(1);

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use aureon_types::{Address, BlockId, CommitCertificate, SignedProposal, SignedVote};
 
-use crate::{LogRecord, Message, SignMark, TimerId};
+use crate::{
+    LogRecord, Message, SignMark, TimerId,
+    pow::{HeaderStop, Work},
+};
 
 /// A message for all peers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +78,10 @@ pub enum Effect {
     },
     /// Get the body of a proposed block, check and execute it; if it is valid, make it durable; answer
     /// [`crate::Input::Executed`].
+    ///
+    /// Under proof of work the block is one of a heavier branch, its round 0 and its proposer the one
+    /// that its header names; parents are asked for before children, children before their parents are
+    /// answered. Durable it becomes with [`Effect::Switch`].
     Execute {
         /// Of the proposal.
         height: u64,
@@ -128,6 +135,35 @@ pub enum Effect {
     SigningStopped {
         /// Why, and what to do, for a person.
         reason: String,
+    },
+    /// Proof of work: an executed branch is heavier than the head's. In one durable step undo these
+    /// blocks of the head's branch and apply those, then say [`crate::Input::Committed`] with the last
+    /// applied block. Not asked again before that.
+    Switch {
+        /// Highest first, from the head down to the fork; empty if the head grows.
+        undone: Vec<BlockId>,
+        /// Lowest first, from the fork to the new head. Each was executed and found valid.
+        applied: Vec<BlockId>,
+        /// Height and id of the block that becomes final with this, if one does: nothing below is ever
+        /// undone.
+        finalized: Option<(u64, BlockId)>,
+        /// Of all blocks up to the new head.
+        work: Work,
+    },
+    /// Proof of work: no verdict on these blocks is wanted any more, because their branch lost or is
+    /// invalid. Bodies and executions may be dropped; an answer that is on its way does no harm.
+    Unwanted {
+        /// In no order.
+        blocks: Vec<BlockId>,
+    },
+    /// Proof of work: what became of [`crate::Input::Headers`].
+    HeadersJudged {
+        /// As given.
+        batch: u64,
+        /// How many of them, from the first on, are in the tree now (some may have been before).
+        accepted: usize,
+        /// Why the rest is not; `None`: all are.
+        stop: Option<HeaderStop>,
     },
     /// The core refused an input, which should be impossible. The node follows by range sync only.
     Halted {

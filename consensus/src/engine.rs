@@ -3,13 +3,17 @@
 use aureon_types::Address;
 
 use crate::{
-    Admit, Config, ConsensusStatus, Effect, Epoch, Head, Input, LogRecord, Message, Now, SignMark, bft::Bft,
+    Admit, Config, ConsensusStatus, Effect, Epoch, Head, Input, LogRecord, Message, Now, SignMark,
+    bft::Bft,
+    pow::{self, Pow},
 };
 
 /// A consensus engine. Every node of a network runs the one that the genesis selects.
 pub enum Engine {
     /// Tendermint: proof of authority.
     Bft(Box<Bft>),
+    /// Nakamoto: proof of work.
+    Pow(Box<Pow>),
 }
 
 impl Engine {
@@ -29,10 +33,28 @@ impl Engine {
         Self::Bft(Box::new(Bft::start(now, config, head, log, sign_mark, effects)))
     }
 
+    /// Starts an engine of proof of work from what the disk holds. Refuses what is inconsistent.
+    pub fn start_work(
+        now: Now,
+        start: pow::Start,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Self, pow::StartFault> {
+        Ok(Self::Pow(Box::new(Pow::start(now, start, effects)?)))
+    }
+
+    /// The engine of proof of work, where it is that.
+    pub fn work(&self) -> Option<&Pow> {
+        match self {
+            Self::Pow(pow) => Some(pow),
+            Self::Bft(_) => None,
+        }
+    }
+
     /// The transition. Never waits; takes microseconds per signature that it makes.
     pub fn handle(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
         match self {
             Self::Bft(bft) => bft.handle(now, input, effects),
+            Self::Pow(pow) => pow.handle(now, input, effects),
         }
     }
 
@@ -40,6 +62,7 @@ impl Engine {
     pub fn admit(&mut self, message: &Message) -> Admit {
         match self {
             Self::Bft(bft) => bft.admit(message),
+            Self::Pow(pow) => pow.admit(message),
         }
     }
 
@@ -48,6 +71,7 @@ impl Engine {
     pub fn epoch(&self, height: u64) -> Option<&Epoch> {
         match self {
             Self::Bft(bft) => bft.epoch(height),
+            Self::Pow(_) => None,
         }
     }
 
@@ -55,6 +79,7 @@ impl Engine {
     pub fn proposer(&self, height: u64, round: u32) -> Option<Address> {
         match self {
             Self::Bft(bft) => bft.proposer(height, round),
+            Self::Pow(_) => None,
         }
     }
 
@@ -62,6 +87,7 @@ impl Engine {
     pub fn status(&self) -> ConsensusStatus {
         match self {
             Self::Bft(bft) => bft.status(),
+            Self::Pow(pow) => pow.status(),
         }
     }
 }

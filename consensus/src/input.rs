@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aureon_types::{Address, BlockId};
 
-use crate::{Head, Lineage, VerifiedMessage};
+use crate::{Head, Lineage, VerifiedMessage, pow::VerifiedHeaders};
 
 /// A reading of both clocks. Timers use the monotonic one, block times the wall clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,9 +49,17 @@ pub enum Input {
         /// Whether this block may be decided.
         valid: bool,
     },
-    /// The block store has this block as its head: the answer to [`crate::Effect::Commit`], or a range
-    /// was imported (then several heights may have passed). With it comes what the block fixes for the
-    /// heights above.
+    /// Proof of work: headers of a peer, each with its work done, parents first. Answered by
+    /// [`crate::Effect::HeadersJudged`].
+    Headers {
+        /// Named in the answer.
+        batch: u64,
+        /// The headers.
+        headers: VerifiedHeaders,
+    },
+    /// The block store has this block as its head: the answer to [`crate::Effect::Commit`] or
+    /// [`crate::Effect::Switch`], or a range was imported (then several heights may have passed). With it
+    /// comes what the block fixes for the heights above.
     Committed(Head, Lineage),
     /// Whether the mempool holds a transaction that could be included. Matters where empty blocks are
     /// made on demand; to be sent on every change.

@@ -32,6 +32,7 @@ mod input;
 mod lineage;
 pub mod log;
 pub mod message;
+pub mod pow;
 pub mod schedule;
 mod sign_mark;
 pub mod status;
@@ -48,4 +49,4 @@ pub use message::{Message, PolkaCertificate, RoundCertificate, RoundCertificateK
 pub use schedule::{Epoch, Schedule, ScheduleError, limit_change};
 pub use sign_mark::{SignMark, SignMarkError, SignStep};
 pub use status::{ConsensusStatus, Signing, Step, ValidatorVotes};
-pub use verify::{Fault, VerifiedMessage, verify};
+pub use verify::{Fault, VerifiedMessage, verify, verify_header};

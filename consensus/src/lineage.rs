@@ -5,13 +5,15 @@
 
 use aureon_types::{Genesis, ValidatorSet};
 
-use crate::{Config, ConfigError, Epoch, Schedule};
+use crate::{Config, ConfigError, Epoch, Schedule, pow::WorkChain};
 
 /// What follows from a block and those below it, beside the state. Cheap to clone, never changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lineage {
     /// Validators decide by votes: who they are, as far ahead as this block fixes it.
     Voting(Schedule),
+    /// Proof of work: what the next block must name and exceed.
+    Work(Box<WorkChain>),
 }
 
 impl Lineage {
@@ -24,6 +26,15 @@ impl Lineage {
     pub fn schedule(&self) -> Option<&Schedule> {
         match self {
             Self::Voting(schedule) => Some(schedule),
+            Self::Work(_) => None,
+        }
+    }
+
+    /// The chain of work, under proof of work.
+    pub fn work(&self) -> Option<&WorkChain> {
+        match self {
+            Self::Work(chain) => Some(chain),
+            Self::Voting(_) => None,
         }
     }
 

@@ -1,11 +1,13 @@
 //! What validators tell each other, and its form on the wire.
 //!
 //! Votes and certificates travel in `ConsensusMessage`. A signed proposal travels in `ProposedBlock`,
-//! together with its body, and reaches the engine through [`Message::Proposal`].
+//! together with its body, and reaches the engine through [`Message::Proposal`]; a mined header likewise,
+//! through [`Message::Work`].
 
 use aureon_proto::v1 as proto;
 use aureon_types::{
-    Address, BlockId, CommitSignature, DecodeError, Signature, SignedProposal, SignedVote, Vote, VoteKind,
+    Address, BlockId, CommitSignature, DecodeError, SealedHeader, Signature, SignedProposal, SignedVote,
+    Vote, VoteKind,
     limits::MAX_VALIDATORS,
     strict::{self, required, required_bytes},
 };
@@ -75,6 +77,8 @@ pub enum Message {
     Polka(PolkaCertificate),
     /// A justification of a round.
     Round(RoundCertificate),
+    /// Proof of work: a header with its nonce; its body travels beside it.
+    Work(Box<SealedHeader>),
 }
 
 impl Message {
@@ -85,25 +89,27 @@ impl Message {
             Self::Proposal(proposal) => proposal.proposal.height,
             Self::Polka(certificate) => certificate.height,
             Self::Round(certificate) => certificate.height,
+            Self::Work(header) => header.header().height,
         }
     }
 
-    /// The round that it is about.
+    /// The round that it is about; 0 under proof of work, which has none.
     pub fn round(&self) -> u32 {
         match self {
             Self::Vote(vote) => vote.vote.round,
             Self::Proposal(proposal) => proposal.proposal.round,
             Self::Polka(certificate) => certificate.round,
             Self::Round(certificate) => certificate.round,
+            Self::Work(_) => 0,
         }
     }
 
-    /// Who says to have signed it; a certificate has no single author.
+    /// Who says to have signed it; a certificate has no single author, and a header is not signed.
     pub fn author(&self) -> Option<Address> {
         match self {
             Self::Vote(vote) => Some(vote.validator),
             Self::Proposal(proposal) => Some(proposal.proposer),
-            Self::Polka(_) | Self::Round(_) => None,
+            Self::Polka(_) | Self::Round(_) | Self::Work(_) => None,
         }
     }
 
@@ -113,7 +119,8 @@ impl Message {
         Self::from_proto(&strict::decode(WHAT, bytes)?)
     }
 
-    /// The content of a gossip message. `None` for a proposal, which travels in `ProposedBlock`.
+    /// The content of a gossip message. `None` for a proposal or a mined header, which
+    /// travel in `ProposedBlock`.
     pub fn encode(&self, attempt: u16) -> Option<Bytes> {
         Some(self.to_proto(attempt)?.encode_to_vec().into())
     }
@@ -135,14 +142,14 @@ impl Message {
         Ok((content, attempt))
     }
 
-    /// What travels. `None` for a proposal, which travels in `ProposedBlock`.
+    /// What travels. `None` for a proposal or a mined header, which travel in `ProposedBlock`.
     pub fn to_proto(&self, attempt: u16) -> Option<proto::ConsensusMessage> {
         use proto::consensus_message::Message as Content;
         let content = match self {
             Self::Vote(vote) => Content::Vote(vote.to_proto()),
             Self::Polka(certificate) => Content::Polka(certificate.to_proto()),
             Self::Round(certificate) => Content::Round(certificate.to_proto()),
-            Self::Proposal(_) => return None,
+            Self::Proposal(_) | Self::Work(_) => return None,
         };
         Some(proto::ConsensusMessage {
             message: Some(content),

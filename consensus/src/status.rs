@@ -2,7 +2,7 @@
 
 use aureon_types::{Address, BlockId};
 
-use crate::Drops;
+use crate::{Drops, pow::WorkStatus};
 
 /// Where a round stands (Tendermint's steps).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub enum Step {
     Prevote,
     /// Collecting precommits.
     Precommit,
+    /// Proof of work: a heavier branch is known, and its bodies are being fetched and executed.
+    CatchUp,
+    /// Proof of work: the head is the heaviest block known; somebody has to find the next.
+    Mine,
     /// Decided; the block is being committed, or the next height is awaited.
     Commit,
 }
@@ -27,6 +31,8 @@ impl Step {
             Self::Propose => "propose",
             Self::Prevote => "prevote",
             Self::Precommit => "precommit",
+            Self::CatchUp => "catch_up",
+            Self::Mine => "mine",
             Self::Commit => "commit",
         }
     }
@@ -37,6 +43,8 @@ impl Step {
 pub enum Signing {
     /// It does.
     Yes,
+    /// Nobody signs under proof of work.
+    NotNeeded,
     /// It has no key.
     Observer,
     /// Its key is none of the validators' of this height.
@@ -62,6 +70,7 @@ impl Signing {
     pub fn explain(&self) -> String {
         match self {
             Self::Yes => "this node signs".to_owned(),
+            Self::NotNeeded => "under proof of work nobody signs: blocks are mined".to_owned(),
             Self::Observer => "this node has no validator key and only follows".to_owned(),
             Self::NotAValidator => {
                 "this node's key is none of the validators' of this height; it only follows".to_owned()
@@ -117,4 +126,6 @@ pub struct ConsensusStatus {
     pub waiting_for: String,
     /// Messages that were dropped at the edge, by reason, since the start.
     pub drops: Drops,
+    /// Work, difficulty, branches; `None` where validators vote.
+    pub work: Option<WorkStatus>,
 }

@@ -6,11 +6,14 @@
 //! certificates apart into votes and files contradictions as evidence.
 
 use aureon_types::{
-    Address, GenesisId, SignedProposal, SignedVote, ValidatorSet, VoteKind,
+    Address, GenesisId, SealedHeader, SignedProposal, SignedVote, ValidatorSet, VoteKind,
     signature::{self, Item},
 };
 
-use crate::{Epoch, Lineage, Message, RoundCertificateKind};
+use crate::{
+    Epoch, Lineage, Message, RoundCertificateKind,
+    pow::{HeaderFault, check_work},
+};
 
 /// A message whose every signature, signer and quorum held against the validators of its height.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +57,9 @@ pub enum Fault {
     /// A prevote in a certificate of precommits.
     #[error("a certificate of precommits holds a prevote of {0}")]
     WrongVoteKind(Address),
+    /// A header whose work is not done.
+    #[error(transparent)]
+    Work(#[from] HeaderFault),
     /// A certificate without its quorum.
     #[error("{signed} of {total} voting power signed; more than {thirds} third(s) are needed")]
     TooLittlePower {
@@ -87,6 +93,9 @@ impl VerifiedMessage {
 /// Checks everything about `message` that can be checked without the state of the chain. `lineage`: of
 /// the head; it names the validators of the message's height, and who proposes.
 pub fn verify(message: Message, lineage: &Lineage, genesis_id: &GenesisId) -> Result<VerifiedMessage, Fault> {
+    if let Message::Work(header) = message {
+        return verify_header(*header);
+    }
     let height = message.height();
     let epoch = lineage.epoch(height).ok_or(Fault::UnknownValidators(height))?;
     let set = epoch.set();
@@ -94,6 +103,7 @@ pub fn verify(message: Message, lineage: &Lineage, genesis_id: &GenesisId) -> Re
         Message::Vote(vote) => check_vote(vote, set, genesis_id)?,
         Message::Proposal(proposal) => check_proposal(proposal, epoch, genesis_id)?,
         Message::Polka(certificate) => check_quorum(certificate.votes(), set, genesis_id, 2)?,
+        Message::Work(header) => check_work(header)?,
         Message::Round(certificate) => {
             let thirds = match certificate.kind {
                 RoundCertificateKind::Skip => 1,
@@ -112,6 +122,12 @@ pub fn verify(message: Message, lineage: &Lineage, genesis_id: &GenesisId) -> Re
         }
     }
     Ok(VerifiedMessage(message))
+}
+
+/// [`verify()`] for a header under proof of work, where no validators are needed.
+pub fn verify_header(header: SealedHeader) -> Result<VerifiedMessage, Fault> {
+    check_work(&header)?;
+    Ok(VerifiedMessage(Message::Work(Box::new(header))))
 }
 
 fn check_vote(vote: &SignedVote, set: &ValidatorSet, genesis_id: &GenesisId) -> Result<(), Fault> {

@@ -29,6 +29,9 @@ pub enum SetupError {
     /// The genesis makes no valid engine.
     #[error(transparent)]
     Consensus(#[from] aureon_consensus::ConfigError),
+    /// The genesis selects proof of work, which this simulation does not drive.
+    #[error("the genesis selects proof of work, which this simulation does not drive")]
+    NotVoting,
     /// A seed makes no peer identity.
     #[error(transparent)]
     Identity(#[from] aureon_protocol::StartError),
@@ -102,6 +105,7 @@ impl Cast {
         Ok(Self {
             schedule: match chain.genesis_lineage()? {
                 Lineage::Voting(schedule) => schedule,
+                Lineage::Work(_) => return Err(SetupError::NotVoting),
             },
             chain,
             peers: (0..number(scenario.nodes()))

@@ -145,13 +145,15 @@ pub(super) fn commit_out(certificate: &core::CommitCertificate<Chain>) -> Commit
     )
 }
 
-pub(super) fn message_in(message: &Message) -> CoreInput {
-    match message {
+/// `None` for a mined header, which is not of this engine.
+pub(super) fn message_in(message: &Message) -> Option<CoreInput> {
+    Some(match message {
         Message::Vote(vote) => CoreInput::Vote(vote_in(vote)),
         Message::Proposal(proposal) => CoreInput::Proposal(proposal_in(proposal)),
         Message::Polka(certificate) => CoreInput::PolkaCertificate(polka_in(certificate)),
         Message::Round(certificate) => CoreInput::RoundCertificate(round_in(certificate)),
-    }
+        Message::Work(_) => return None,
+    })
 }
 
 pub(super) fn value_in(value: &LoggedValue) -> CoreInput {

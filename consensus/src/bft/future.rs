@@ -33,7 +33,8 @@ fn slot(message: &Message) -> Slot {
         Message::Vote(vote) => Slot::Signed(vote.validator, vote_mark(vote).step),
         Message::Proposal(proposal) => Slot::Signed(proposal.proposer, SignStep::Proposal),
         Message::Polka(_) => Slot::Polka,
-        Message::Round(_) => Slot::Round,
+        // A mined header is dropped at the edge, before anybody asks where to hold it.
+        Message::Round(_) | Message::Work(_) => Slot::Round,
     }
 }
 

@@ -26,8 +26,9 @@ impl Bft {
             return;
         }
         self.head = head;
-        let Lineage::Voting(schedule) = lineage;
-        self.config.schedule = schedule.clone();
+        if let Some(schedule) = lineage.schedule() {
+            self.config.schedule = schedule.clone();
+        }
         if self.phase == Phase::Running && head.height < self.height() {
             return; // an import that consensus has overtaken
         }

@@ -37,6 +37,9 @@ impl Bft {
         if self.halted.is_some() {
             return Some(DropReason::Halted);
         }
+        if matches!(message, Message::Work(_)) {
+            return Some(DropReason::OtherEngine);
+        }
         if height > self.head.height.saturating_add(WINDOW) {
             return Some(DropReason::TooFarAhead);
         }
@@ -88,6 +91,7 @@ impl Bft {
                 };
                 superseded.then_some(DropReason::Old)
             }
+            Message::Work(_) => Some(DropReason::OtherEngine),
         }
     }
 
@@ -134,7 +138,8 @@ impl Bft {
             let known = self.blocks.per_round.entry(proposal.proposal.round).or_default();
             known.insert(proposal.proposal.block_id);
         }
-        self.drive(message_in(message), effects);
+        let Some(input) = message_in(message) else { return };
+        self.drive(input, effects);
         if !self.is_running(message.height()) || self.halted.is_some() {
             return;
         }
@@ -142,7 +147,7 @@ impl Bft {
             Message::Proposal(signed) => self.execute(signed, effects),
             Message::Polka(certificate) => self.fetch(certificate.block_id, certificate.round, effects),
             Message::Vote(vote) => self.fetch_if_trusted(vote, effects),
-            Message::Round(_) => {}
+            Message::Round(_) | Message::Work(_) => {}
         }
     }
 
@@ -215,13 +220,14 @@ impl Bft {
                 }
             }
             Message::Polka(_) | Message::Round(_) => self.port.guard.hear((height, round)),
+            Message::Work(_) => {}
         }
         let votes: Vec<SignedVote> = match message {
             Message::Vote(vote) => vec![vote.clone()],
             Message::Proposal(signed) if signed.proposer == own => {
                 return Some(self.judge(proposal_mark(signed), &signed.proposal.encode(), effects));
             }
-            Message::Proposal(_) => Vec::new(),
+            Message::Proposal(_) | Message::Work(_) => Vec::new(),
             Message::Polka(certificate) => certificate.votes().collect(),
             Message::Round(certificate) => certificate.votes().collect(),
         };

@@ -190,6 +190,8 @@ impl Bft {
                 self.begin_if_due(now, effects);
             }
             Input::Behind(behind) => self.on_behind(now, behind, effects),
+            // Of proof of work.
+            Input::Headers { .. } => {}
         }
         self.flush(effects);
     }

@@ -36,6 +36,7 @@ impl Bft {
                 .guard
                 .signing(self.is_validator(height), (height, round)),
             drops: self.drops,
+            work: None,
         }
     }
 
@@ -66,7 +67,7 @@ impl Bft {
             return reason.clone();
         }
         match step {
-            Step::Commit => "the decided block to be committed".to_owned(),
+            Step::Commit | Step::CatchUp | Step::Mine => "the decided block to be committed".to_owned(),
             Step::Waiting if self.is_on_demand() && !self.pending_transactions => {
                 "a transaction: this network makes blocks on demand".to_owned()
             }

@@ -265,7 +265,7 @@ impl Port {
         let mut outbox = std::mem::take(&mut self.outbox);
         outbox.sort_by_key(|outgoing| {
             let rank = match &outgoing.message {
-                Message::Polka(_) | Message::Round(_) => None,
+                Message::Polka(_) | Message::Round(_) | Message::Work(_) => None,
                 Message::Proposal(proposal) => Some(proposal_mark(proposal).step),
                 Message::Vote(vote) => Some(vote_mark(vote).step),
             };

@@ -165,6 +165,7 @@ mod tests {
                 signing: Signing::Yes,
                 waiting_for: "prevotes of 2 more validators".to_owned(),
                 drops: aureon_consensus::Drops::default(),
+                work: None,
             },
             sync: sync::Status {
                 phase: Phase::Synced,

@@ -44,7 +44,18 @@ impl Chain {
     /// The rules of the block above `parent`.
     pub fn rules(&self, parent: &Parent) -> HeightRules {
         let (below, height) = (parent.info.height, parent.info.height.saturating_add(1));
-        let Lineage::Voting(schedule) = &parent.lineage;
+        let schedule = match &parent.lineage {
+            Lineage::Voting(schedule) => schedule,
+            Lineage::Work(work) => {
+                return HeightRules {
+                    genesis_id: self.genesis_id,
+                    gas_limit: self.genesis.gas_limit,
+                    min_gas_price: self.genesis.min_gas_price,
+                    target: Some(work.next_target().to_bytes()),
+                    validators: None,
+                };
+            }
+        };
         let set = |height| schedule.at(height).unwrap_or(schedule.current().set());
         let validators = HeightValidators {
             previous: set(below).clone(),
@@ -60,7 +71,10 @@ impl Chain {
     }
 
     /// What `block`, on a parent with the lineage `parent`, fixes for the block above it.
-    pub fn lineage_after(&self, parent: &Lineage, _block: &ExecutedBlock<View>) -> Lineage {
-        parent.clone()
+    pub fn lineage_after(&self, parent: &Lineage, block: &ExecutedBlock<View>) -> Lineage {
+        match parent {
+            Lineage::Voting(_) => parent.clone(),
+            Lineage::Work(work) => Lineage::Work(Box::new(work.child(block.block().sealed_header()))),
+        }
     }
 }

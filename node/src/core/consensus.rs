@@ -106,6 +106,12 @@ impl Core {
                     tracing::error!(%reason, "this validator has stopped signing");
                     self.signing_stopped = Some(reason);
                 }
+                wish @ (Wish::Switch { .. } | Wish::Unwanted { .. } | Wish::HeadersJudged { .. }) => {
+                    tracing::error!(
+                        ?wish,
+                        "an engine that votes asks for what only proof of work knows"
+                    );
+                }
                 Wish::Halted { reason } => {
                     tracing::error!(%reason, "the consensus core halted; this node only follows");
                     self.signing_stopped = Some(reason);

@@ -30,7 +30,7 @@ use std::{
 };
 
 use aureon_chain::{assembly, mempool, production, sync};
-use aureon_consensus::{Engine, Lineage, Now};
+use aureon_consensus::{Engine, Now};
 use aureon_protocol::PeerId;
 use aureon_types::{BlockId, Genesis, SecretKey};
 
@@ -109,8 +109,9 @@ impl Core {
         let chain = Chain::new(Arc::clone(&start.genesis));
         let validator = start.validator_key.as_ref().map(SecretKey::address);
         let mut config = aureon_consensus::Config::from_genesis(&start.genesis, start.validator_key)?;
-        let Lineage::Voting(schedule) = &start.parent.lineage;
-        config.schedule = schedule.clone();
+        if let Some(schedule) = start.parent.lineage.schedule() {
+            config.schedule = schedule.clone();
+        }
         let info = start.parent.info;
         let head = aureon_consensus::Head {
             height: info.height,

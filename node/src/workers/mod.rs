@@ -10,7 +10,6 @@ pub mod threads;
 use std::{sync::Arc, time::Duration};
 
 use aureon_chain::sync;
-use aureon_consensus::Lineage;
 use aureon_storage::{BlockStore, StateStore};
 
 use crate::core::{Chain, Done, Job};
@@ -107,7 +106,8 @@ pub fn perform(services: &Services, job: Job) -> Option<Done> {
             blocks,
             lineage,
         } => {
-            let Lineage::Voting(schedule) = &lineage;
+            // Ranges are asked for only where validators decide.
+            let schedule = lineage.schedule()?;
             let result = sync::verify(
                 blocks,
                 |height| schedule.at(height).unwrap_or(schedule.current().set()).clone(),

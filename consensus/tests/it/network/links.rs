@@ -86,7 +86,7 @@ impl Network {
         let (author, kind, bytes) = match message {
             Message::Vote(vote) => (vote.validator, vote.vote.kind as u8, vote.vote.encode()),
             Message::Proposal(proposal) => (proposal.proposer, 2, proposal.proposal.encode()),
-            Message::Polka(_) | Message::Round(_) => return,
+            Message::Polka(_) | Message::Round(_) | Message::Work(_) => return,
         };
         let shared = self
             .scenario

@@ -81,6 +81,11 @@ impl Network {
                 self.report.highest_round = self.report.highest_round.max(round)
             }
             Effect::SigningStopped { reason } => self.report.stopped.push((node, reason)),
+            other @ (Effect::Switch { .. } | Effect::Unwanted { .. } | Effect::HeadersJudged { .. }) => {
+                self.violate(format!(
+                    "node {node} asks for what only proof of work knows: {other:?}"
+                ));
+            }
             Effect::Halted { reason } => self.violate(format!("node {node} halted: {reason}")),
         }
     }
