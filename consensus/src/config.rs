@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use aureon_types::{
-    BlockId, EmptyBlocks, EngineKind, Genesis, GenesisId, SecretKey, genesis::BftTimeouts,
+    BlockId, EmptyBlocks, EngineKind, Genesis, GenesisId, SecretKey, Validator, ValidatorSet,
+    genesis::{BftTimeouts, PoaParameters},
     validators::ValidatorSetError,
 };
 
@@ -34,23 +35,32 @@ pub enum ConfigError {
     /// The validators are no valid set.
     #[error("the genesis names no usable validator set: {0}")]
     Validators(#[from] ValidatorSetError),
+    /// This software cannot run the engine.
+    #[error("the genesis asks for the engine \"{0}\", which this version cannot run; it runs \"poa\"")]
+    NoEngine(&'static str),
 }
 
 impl Config {
     /// The engine and parameters that `genesis` selects.
     pub fn from_genesis(genesis: &Genesis, key: Option<SecretKey>) -> Result<Self, ConfigError> {
         match &genesis.engine {
-            EngineKind::Poa { .. } => Ok(Self {
+            EngineKind::Pow(_) | EngineKind::Pos(_) => Err(ConfigError::NoEngine(genesis.engine.name())),
+            EngineKind::Poa(parameters) => Ok(Self {
                 genesis_id: genesis.id(),
                 engine: genesis.engine.name(),
                 block_time: Duration::from_millis(genesis.block_time_ms),
                 empty_blocks: genesis.empty_blocks,
                 timeouts: genesis.timeouts,
-                schedule: Schedule::fixed(genesis.validators()?),
+                schedule: Schedule::fixed(authorities(parameters)?),
                 key,
             }),
         }
     }
+}
+
+fn authorities(parameters: &PoaParameters) -> Result<ValidatorSet, ValidatorSetError> {
+    let authorities = parameters.authorities.iter();
+    ValidatorSet::new(authorities.map(|key| Validator::new(*key, 1)).collect())
 }
 
 /// The last committed block.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aureon_types::{Address, BlockId, CommitCertificate, SignedProposal, SignedVote};
+use aureon_types::{Address, BlockId, CommitCertificate, Evidence, SignedVote};
 
 use crate::{
     LogRecord, Message, SignMark, TimerId,
@@ -18,26 +18,6 @@ pub struct OutgoingMessage {
     /// 0 when sent for the first time. Goes into the envelope, so that gossip does not take a repeated
     /// message for a duplicate.
     pub attempt: u16,
-}
-
-/// Proof that a validator contradicted itself: two different signed messages for one height, round and
-/// step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Evidence {
-    /// Two votes of one kind.
-    Votes(Box<(SignedVote, SignedVote)>),
-    /// Two proposals.
-    Proposals(Box<(SignedProposal, SignedProposal)>),
-}
-
-impl Evidence {
-    /// Who contradicted itself.
-    pub fn offender(&self) -> Address {
-        match self {
-            Self::Votes(pair) => pair.0.validator,
-            Self::Proposals(pair) => pair.0.proposer,
-        }
-    }
 }
 
 /// A request. Imperative: it is to be done.

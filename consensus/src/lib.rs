@@ -39,8 +39,9 @@ pub mod status;
 mod verify;
 
 pub use admit::{Admit, DropReason, Drops};
+pub use aureon_types::Evidence;
 pub use config::{Config, ConfigError, Head};
-pub use effect::{Effect, Evidence, OutgoingMessage};
+pub use effect::{Effect, OutgoingMessage};
 pub use engine::Engine;
 pub use input::{Input, Now, TimerId};
 pub use lineage::Lineage;

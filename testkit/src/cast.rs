@@ -6,7 +6,9 @@ use aureon_consensus::{Lineage, Schedule};
 use aureon_node::core::Chain;
 use aureon_protocol::PeerId;
 use aureon_types::{
-    Address, Amount, EmptyBlocks, EngineKind, Genesis, SecretKey, genesis::BftTimeouts, hash::blake3,
+    Address, Amount, EmptyBlocks, EngineKind, Genesis, SecretKey,
+    genesis::{BftTimeouts, PoaParameters},
+    hash::blake3,
     transaction::TRANSFER_GAS,
 };
 
@@ -78,9 +80,9 @@ impl Cast {
         let genesis = Genesis {
             chain: "simulation".to_owned(),
             timestamp_ms: WALL_MS - 10_000,
-            engine: EngineKind::Poa {
-                authorities: validators.iter().map(SecretKey::public_key).collect(),
-            },
+            engine: EngineKind::Poa(PoaParameters::new(
+                validators.iter().map(SecretKey::public_key).collect(),
+            )),
             block_time_ms: scenario.block_time_ms,
             empty_blocks: EmptyBlocks::Always,
             gas_limit: 100 * TRANSFER_GAS,

@@ -52,6 +52,10 @@ impl Account {
     }
 }
 
+/// The account whose storage holds what consensus decides by: validators, delegations, authorities,
+/// epochs. Nobody has its key, and nobody can send to it; what is staked is its balance.
+pub const SYSTEM_ADDRESS: Address = Address([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+
 /// Longest value of a storage slot, in bytes.
 pub const MAX_SLOT_BYTES: usize = 64 << 10;
 

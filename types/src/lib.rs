@@ -8,32 +8,37 @@
 //! (see [`strict`]); nothing is encoded again in order to verify it.
 
 pub mod account;
+pub mod action;
 pub mod address;
 pub mod amount;
 pub mod block;
 pub mod certificate;
+pub mod evidence;
 pub mod genesis;
 pub mod hash;
 pub mod keys;
 pub mod limits;
 pub mod merkle;
 pub mod receipt;
+mod refusal;
 pub mod signature;
 pub mod strict;
 pub mod transaction;
 pub mod validators;
 pub mod vote;
 
-pub use account::{Account, SlotChanges, StateChanges};
+pub use account::{Account, SYSTEM_ADDRESS, SlotChanges, StateChanges};
+pub use action::Action;
 pub use address::{Address, AddressError};
 pub use amount::Amount;
 pub use block::{Block, Header, SealedHeader};
 pub use certificate::{CertificateFault, CertifiedBlock, CommitCertificate, CommitSignature};
+pub use evidence::Evidence;
 pub use genesis::{EmptyBlocks, EngineKind, Genesis, GenesisError};
 pub use hash::{BlockId, GenesisId, Hash, TransactionId};
 pub use keys::{KeyError, PublicKey, SecretKey, Signature};
-pub use receipt::{Failure, Receipt};
+pub use receipt::{Failure, Receipt, RefusalCode};
 pub use strict::DecodeError;
-pub use transaction::{Action, SignedTransaction, Transaction, VerifiedTransaction};
+pub use transaction::{SignedTransaction, Transaction, VerifiedTransaction};
 pub use validators::{Validator, ValidatorSet};
 pub use vote::{Proposal, SignedProposal, SignedVote, Vote, VoteKind};

@@ -8,6 +8,8 @@ use prost::Message as _;
 
 use crate::{Amount, DecodeError, Hash, TransactionId, merkle, strict};
 
+pub use crate::refusal::RefusalCode;
+
 const WHAT: &str = "receipt";
 
 /// Why an included transaction failed. Its `Display` is the sentence shown to people.
@@ -27,6 +29,26 @@ pub enum Failure {
         /// What it would have taken.
         required: u64,
     },
+    /// The action was understood, and the rules of the chain do not allow it now.
+    Refused {
+        /// Which rule.
+        code: RefusalCode,
+        /// What `code` says of it; 0 where it says nothing.
+        value: u64,
+        /// What `code` says of it; 0 where it says nothing.
+        limit: u64,
+    },
+}
+
+impl Failure {
+    /// A refusal without numbers.
+    pub fn refused(code: RefusalCode) -> Self {
+        Self::Refused {
+            code,
+            value: 0,
+            limit: 0,
+        }
+    }
 }
 
 impl fmt::Display for Failure {
@@ -41,6 +63,7 @@ impl fmt::Display for Failure {
             Self::OutOfGas { gas_limit, required } => {
                 write!(f, "out of gas: {required} gas needed, the limit was {gas_limit}")
             }
+            Self::Refused { code, value, limit } => f.write_str(&code.sentence(*value, *limit)),
         }
     }
 }
@@ -107,6 +130,11 @@ fn reason(failure: Failure) -> proto::failure::Reason {
             gas_limit: Some(gas_limit),
             required: Some(required),
         }),
+        Failure::Refused { code, value, limit } => proto::failure::Reason::Refused(proto::Refused {
+            code: Some(code.to_proto()),
+            value: Some(value),
+            limit: Some(limit),
+        }),
     }
 }
 
@@ -120,6 +148,19 @@ fn failure(message: proto::Failure) -> Result<Failure, DecodeError> {
             gas_limit: strict::required(WHAT, "gas_limit", message.gas_limit)?,
             required: strict::required(WHAT, "required", message.required)?,
         },
+        proto::failure::Reason::Refused(message) => Failure::Refused {
+            code: refusal_code(strict::required(WHAT, "code", message.code)?)?,
+            value: strict::required(WHAT, "value", message.value)?,
+            limit: strict::required(WHAT, "limit", message.limit)?,
+        },
+    })
+}
+
+fn refusal_code(number: i32) -> Result<RefusalCode, DecodeError> {
+    RefusalCode::from_proto(number).ok_or_else(|| DecodeError::Invalid {
+        what: WHAT,
+        field: "code",
+        reason: format!("{number} is no refusal that this software knows"),
     })
 }
 
@@ -139,6 +180,11 @@ mod tests {
                 gas_limit: 1,
                 required: 21_000,
             }),
+            Some(Failure::Refused {
+                code: RefusalCode::BelowMinimumStake,
+                value: 3,
+                limit: 4,
+            }),
         ];
         for failure in failures {
             let receipt = Receipt {
@@ -148,6 +194,27 @@ mod tests {
                 failure,
             };
             assert_eq!(Receipt::decode(&receipt.encode()), Ok(receipt));
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_pinned_and_an_unknown_code_is_refused() {
+        let refused = Receipt {
+            transaction_id: TransactionId([1; 32]),
+            gas_used: 60_000,
+            fee: Amount(60_000),
+            failure: Some(Failure::refused(RefusalCode::WrongEngine)),
+        };
+        let mut bytes = refused.encode().to_vec();
+        let head = format!("0a20{}10e0d40318e0d403", "01".repeat(32));
+        assert_eq!(hex::encode(&bytes), format!("{head}22081a06080110001800"));
+        let code = bytes.len() - 5;
+        for number in [0, 127] {
+            bytes[code] = number;
+            assert!(matches!(
+                Receipt::decode(&bytes),
+                Err(DecodeError::Invalid { field: "code", .. })
+            ));
         }
     }
 

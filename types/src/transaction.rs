@@ -7,7 +7,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::{
-    Address, Amount, DecodeError, GenesisId, Hash, PublicKey, SecretKey, Signature, TransactionId,
+    Action, Address, Amount, DecodeError, GenesisId, Hash, PublicKey, SecretKey, Signature, TransactionId,
     hash::blake3,
     limits::MAX_TRANSACTION_BYTES,
     merkle,
@@ -17,29 +17,7 @@ use crate::{
 
 const WHAT: &str = "transaction";
 
-/// Gas of a transfer. A transfer does the same work whatever its accounts hold.
-pub const TRANSFER_GAS: u64 = 21_000;
-
-/// What a transaction does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Moves base units to another account (or to the sender itself).
-    Transfer {
-        /// Who receives.
-        recipient: Address,
-        /// How much; zero is allowed.
-        amount: Amount,
-    },
-}
-
-impl Action {
-    /// Base units that the action moves away from the sender, beside the fee.
-    pub fn amount(&self) -> Amount {
-        match self {
-            Self::Transfer { amount, .. } => *amount,
-        }
-    }
-}
+pub use crate::action::{EVIDENCE_GAS, STAKING_GAS, TRANSFER_GAS};
 
 /// What a sender signs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,11 +41,6 @@ pub struct Transaction {
 impl Transaction {
     /// The one encoding.
     pub fn encode(&self) -> Bytes {
-        let Action::Transfer { recipient, amount } = &self.action;
-        let transfer = proto::Transfer {
-            recipient: Some(Bytes::copy_from_slice(recipient.as_bytes())),
-            amount: Some(amount.0),
-        };
         proto::Transaction {
             network: Some(self.network),
             public_key: Some(Bytes::copy_from_slice(self.public_key.as_bytes())),
@@ -75,7 +48,7 @@ impl Transaction {
             gas_limit: Some(self.gas_limit),
             gas_price: Some(self.gas_price),
             last_valid_height: self.last_valid_height,
-            action: Some(proto::transaction::Action::Transfer(transfer)),
+            action: Some(self.action.to_proto()),
         }
         .encode_to_vec()
         .into()
@@ -84,16 +57,7 @@ impl Transaction {
     /// Strict.
     pub fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
         let message: proto::Transaction = strict::decode(WHAT, payload)?;
-        let action = match strict::required(WHAT, "action", message.action)? {
-            proto::transaction::Action::Transfer(transfer) => Action::Transfer {
-                recipient: Address(strict::required_bytes(
-                    WHAT,
-                    "transfer.recipient",
-                    transfer.recipient,
-                )?),
-                amount: Amount(strict::required(WHAT, "transfer.amount", transfer.amount)?),
-            },
-        };
+        let action = Action::from_proto(strict::required(WHAT, "action", message.action)?)?;
         Ok(Self {
             network: strict::required(WHAT, "network", message.network)?,
             public_key: PublicKey(strict::required_bytes(WHAT, "public_key", message.public_key)?),

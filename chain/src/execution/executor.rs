@@ -1,8 +1,8 @@
 //! Applies transactions, one after the other.
 
 use aureon_types::{
-    Account, Action, Address, Amount, Failure, Hash, Receipt, StateChanges, VerifiedTransaction, merkle,
-    transaction::TRANSFER_GAS,
+    Account, Action, Address, Amount, Failure, Hash, Receipt, RefusalCode, StateChanges, VerifiedTransaction,
+    merkle,
 };
 use bytes::Bytes;
 
@@ -160,7 +160,7 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
     /// fee and the nonce remain.
     fn run(&mut self, signed: &VerifiedTransaction, charged: &Chargeable) -> Result<Receipt, ExecutionError> {
         let transaction = signed.transaction();
-        let required = TRANSFER_GAS;
+        let required = transaction.action.gas();
         let out_of_gas = transaction.gas_limit < required;
         let gas_used = required.min(transaction.gas_limit);
         // No more than the highest fee, which was checked: neither can overflow or go below zero.
@@ -196,6 +196,14 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
     fn act(&mut self, action: &Action, sender: Slot) -> Result<Option<Failure>, StateError> {
         match action {
             Action::Transfer { recipient, amount } => self.transfer(sender, recipient, *amount),
+            Action::Bond { .. }
+            | Action::Unbond { .. }
+            | Action::Delegate { .. }
+            | Action::Undelegate { .. }
+            | Action::Unjail
+            | Action::AuthorityVote { .. }
+            | Action::Evidence(_)
+            | Action::ClaimRewards { .. } => Ok(Some(Failure::refused(RefusalCode::WrongEngine))),
         }
     }
 

@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use aureon_types::{
-    Amount, SignedTransaction, TransactionId, VerifiedTransaction, transaction::TRANSFER_GAS,
-};
+use aureon_types::{Amount, SignedTransaction, TransactionId, VerifiedTransaction};
 
 use super::{
     AccountState, DropReason, Dropped, Mempool, Rejection, announce,
@@ -70,9 +68,11 @@ impl Mempool {
                 expected: config.network,
             });
         }
-        if transaction.gas_limit < TRANSFER_GAS {
+        let required = transaction.action.gas();
+        if transaction.gas_limit < required {
             return Err(Rejection::GasLimitTooLow {
                 given: transaction.gas_limit,
+                required,
             });
         }
         if transaction.gas_limit > config.max_gas {

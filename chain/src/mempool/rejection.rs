@@ -1,6 +1,6 @@
 //! Why the pool does not take a transaction. `Display` is the sentence that users read.
 
-use aureon_types::{Address, Amount, TransactionId, transaction::TRANSFER_GAS};
+use aureon_types::{Address, Amount, TransactionId};
 
 /// A transaction was not admitted, and the pool is as it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,11 +16,13 @@ pub enum Rejection {
         /// Ours.
         expected: u64,
     },
-    /// Nothing can be done with so little gas.
-    #[error("gas limit {given} is too low: a transfer needs {TRANSFER_GAS}")]
+    /// The action cannot be done with so little gas.
+    #[error("gas limit {given} is too low: this transaction needs {required}")]
     GasLimitTooLow {
         /// The transaction's.
         given: u64,
+        /// What its action uses.
+        required: u64,
     },
     /// No block could hold it.
     #[error("gas limit {given} is too high: a block has {maximum}")]

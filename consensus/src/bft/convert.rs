@@ -222,9 +222,8 @@ pub(super) fn record_out(input: &CoreInput) -> Option<LogRecord> {
 
 pub(super) fn evidence_out(evidence: MisbehaviorEvidence<Chain>) -> Vec<Evidence> {
     let votes = evidence.votes.into_iter().flat_map(|(_, pairs)| pairs);
-    let votes = votes.map(|(a, b)| Evidence::Votes(Box::new((vote_out(&a), vote_out(&b)))));
+    let votes = votes.map(|(a, b)| Evidence::Votes(vote_out(&a), vote_out(&b)));
     let proposals = evidence.proposals.into_iter().flat_map(|(_, pairs)| pairs);
-    let proposals =
-        proposals.map(|(a, b)| Evidence::Proposals(Box::new((proposal_out(&a), proposal_out(&b)))));
+    let proposals = proposals.map(|(a, b)| Evidence::Proposals(proposal_out(&a), proposal_out(&b)));
     votes.chain(proposals).collect()
 }

@@ -21,6 +21,7 @@
 //! *Architecture invariant:* handlers only read published views and send commands through
 //! [`crate::handle::NodeHandle`]; none of them can change the chain or wait for the main loop.
 
+pub mod action;
 mod listener;
 pub mod model;
 pub mod problem;

@@ -120,7 +120,10 @@ fn patience(genesis: &Genesis) -> Duration {
 mod tests {
     use aureon_chain::sync;
     use aureon_consensus::Step;
-    use aureon_types::{Address, BlockId, EngineKind, GenesisId, SecretKey, genesis::BftTimeouts};
+    use aureon_types::{
+        Address, BlockId, EngineKind, GenesisId, SecretKey,
+        genesis::{BftTimeouts, PoaParameters},
+    };
 
     use super::*;
     use crate::core::MempoolNumbers;
@@ -132,9 +135,9 @@ mod tests {
         Genesis {
             chain: "test".to_owned(),
             timestamp_ms: 0,
-            engine: EngineKind::Poa {
-                authorities: vec![SecretKey::from_seed([1; 32]).public_key()],
-            },
+            engine: EngineKind::Poa(PoaParameters::new(vec![
+                SecretKey::from_seed([1; 32]).public_key(),
+            ])),
             block_time_ms: 1_000,
             empty_blocks,
             gas_limit: 21_000,

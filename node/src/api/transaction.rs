@@ -9,16 +9,24 @@ use aureon_types::{
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// A signed transfer with the field names of the product.
+use super::action::{JsonAction, JsonEvidenceError};
+
+/// A signed transaction with the field names of the product: a transfer has `to` and `amount`, everything
+/// else has `action` in their place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JsonTransaction {
     /// The sender; must be the address of `public_key`.
     pub from: Address,
-    /// The recipient.
-    pub to: Address,
-    /// Base units.
-    pub amount: Amount,
+    /// A transfer's recipient.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Address>,
+    /// Base units of a transfer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Amount>,
+    /// What the transaction does, if it is no transfer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<JsonAction>,
     /// Transactions of the sender included before.
     #[serde(deserialize_with = "number")]
     pub nonce: u64,
@@ -55,6 +63,12 @@ pub enum JsonTransactionError {
         /// The key's address.
         expected: Address,
     },
+    /// Neither a transfer nor another action, or both.
+    #[error("a transfer has \"to\" and \"amount\"; every other transaction has \"action\" in their place")]
+    NoAction,
+    /// The evidence in it is none.
+    #[error(transparent)]
+    Evidence(#[from] JsonEvidenceError),
     /// The canonical payload is refused.
     #[error(transparent)]
     Payload(#[from] DecodeError),
@@ -80,22 +94,31 @@ impl JsonTransaction {
             gas_limit: self.gas_limit,
             gas_price: self.gas_price,
             last_valid_height: self.last_valid_height,
-            action: Action::Transfer {
-                recipient: self.to,
-                amount: self.amount,
-            },
+            action: self.action()?,
         };
         Ok(SignedTransaction::from_parts(&payload.encode(), self.signature)?)
+    }
+
+    fn action(&self) -> Result<Action, JsonTransactionError> {
+        match (self.to, self.amount, &self.action) {
+            (Some(recipient), Some(amount), None) => Ok(Action::Transfer { recipient, amount }),
+            (None, None, Some(action)) => Ok(action.action()?),
+            _ => Err(JsonTransactionError::NoAction),
+        }
     }
 
     /// The JSON form of a transaction.
     pub fn of(signed: &SignedTransaction) -> Self {
         let transaction = signed.transaction();
-        let Action::Transfer { recipient, amount } = transaction.action;
+        let (to, amount) = match transaction.action {
+            Action::Transfer { recipient, amount } => (Some(recipient), Some(amount)),
+            _ => (None, None),
+        };
         Self {
             from: signed.sender(),
-            to: recipient,
+            to,
             amount,
+            action: JsonAction::of(&transaction.action),
             nonce: transaction.nonce,
             gas_limit: transaction.gas_limit,
             gas_price: transaction.gas_price,

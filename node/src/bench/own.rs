@@ -12,7 +12,7 @@ use std::{
 
 use aureon_types::{
     Address, Amount, EmptyBlocks, EngineKind, Genesis, PublicKey,
-    genesis::{BftTimeouts, DEFAULT_GAS_LIMIT, DEFAULT_MIN_GAS_PRICE},
+    genesis::{BftTimeouts, DEFAULT_GAS_LIMIT, DEFAULT_MIN_GAS_PRICE, PoaParameters},
 };
 
 use super::BenchError;
@@ -189,9 +189,7 @@ fn genesis(layout: &Layout<'_>, authority: PublicKey) -> Result<Genesis, BenchEr
     let genesis = Genesis {
         chain: "aureon-bench".to_owned(),
         timestamp_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
-        engine: EngineKind::Poa {
-            authorities: vec![authority],
-        },
+        engine: EngineKind::Poa(PoaParameters::new(vec![authority])),
         block_time_ms: u64::try_from(layout.block_time.as_millis()).unwrap_or(u64::MAX),
         empty_blocks: EmptyBlocks::Always,
         gas_limit: DEFAULT_GAS_LIMIT,

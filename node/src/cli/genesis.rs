@@ -7,7 +7,9 @@ use std::{
 
 use aureon_types::{
     Address, Amount, EmptyBlocks, EngineKind, Genesis, PublicKey,
-    genesis::{BftTimeouts, DEFAULT_BLOCK_TIME_MS, DEFAULT_GAS_LIMIT, DEFAULT_MIN_GAS_PRICE},
+    genesis::{
+        BftTimeouts, DEFAULT_GAS_LIMIT, DEFAULT_MIN_GAS_PRICE, DEFAULT_POA_BLOCK_TIME_MS, PoaParameters,
+    },
 };
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -75,7 +77,7 @@ impl Parameters {
             chain: self.chain.clone(),
             timestamp_ms,
             engine: self.engine_of(config)?,
-            block_time_ms: block_time_ms.unwrap_or(DEFAULT_BLOCK_TIME_MS),
+            block_time_ms: block_time_ms.unwrap_or(DEFAULT_POA_BLOCK_TIME_MS),
             empty_blocks: self.empty_blocks.unwrap_or_default(),
             gas_limit: self.gas_limit.unwrap_or(DEFAULT_GAS_LIMIT),
             min_gas_price: self.min_gas_price.unwrap_or(DEFAULT_MIN_GAS_PRICE),
@@ -97,7 +99,7 @@ impl Parameters {
                  (`aureon-node keys show <file>` prints it), or consensus.poa_authorities",
             ));
         }
-        Ok(EngineKind::Poa { authorities })
+        Ok(EngineKind::Poa(PoaParameters::new(authorities)))
     }
 }
 
@@ -179,7 +181,6 @@ struct GenesisView {
 
 impl GenesisView {
     fn of(genesis: &Genesis) -> Self {
-        let EngineKind::Poa { authorities } = &genesis.engine;
         Self {
             id: genesis.id().to_string(),
             chain: genesis.chain.clone(),
@@ -189,7 +190,10 @@ impl GenesisView {
             empty_blocks: genesis.empty_blocks,
             gas_limit: genesis.gas_limit,
             min_gas_price: genesis.min_gas_price,
-            authorities: authorities.clone(),
+            authorities: match &genesis.engine {
+                EngineKind::Poa(parameters) => parameters.authorities.clone(),
+                EngineKind::Pow(_) | EngineKind::Pos(_) => Vec::new(),
+            },
             accounts: genesis.balances.len(),
             supply: genesis.supply(),
         }

@@ -191,7 +191,10 @@ fn dialled(network: &aureon_protocol::NetworkSnapshot, asked: &mut BTreeSet<Peer
 
 #[cfg(test)]
 mod tests {
-    use aureon_types::{EngineKind, SecretKey, genesis::BftTimeouts};
+    use aureon_types::{
+        EngineKind, SecretKey,
+        genesis::{BftTimeouts, PoaParameters},
+    };
 
     use super::*;
     use crate::config::Document;
@@ -200,9 +203,9 @@ mod tests {
         Genesis {
             chain: chain.to_owned(),
             timestamp_ms: 1,
-            engine: EngineKind::Poa {
-                authorities: vec![SecretKey::from_seed([1; 32]).public_key()],
-            },
+            engine: EngineKind::Poa(PoaParameters::new(vec![
+                SecretKey::from_seed([1; 32]).public_key(),
+            ])),
             block_time_ms: 1_000,
             empty_blocks: aureon_types::EmptyBlocks::Always,
             gas_limit: 21_000,

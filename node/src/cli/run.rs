@@ -220,11 +220,14 @@ fn contradictions(config: &Config, genesis: &Genesis) -> Vec<String> {
             config.consensus.engine
         ));
     }
-    let EngineKind::Poa { authorities } = &genesis.engine;
     let mut configured = config.consensus.poa_authorities.clone();
     configured.sort();
     configured.dedup();
-    if !configured.is_empty() && configured != *authorities {
+    let authorities = match &genesis.engine {
+        EngineKind::Poa(parameters) => parameters.authorities.as_slice(),
+        EngineKind::Pow(_) | EngineKind::Pos(_) => &[],
+    };
+    if !configured.is_empty() && configured != authorities {
         lines.push(format!(
             "consensus.poa_authorities names {} keys that are not exactly the {} of the genesis: the genesis wins",
             configured.len(),

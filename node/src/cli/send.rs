@@ -216,8 +216,16 @@ fn print_lines(view: &TransactionView) -> Result<(), Failure> {
         "from      {}, nonce {}",
         transaction.from, transaction.nonce
     ))?;
-    output::line(format!("to        {}", transaction.to))?;
-    output::line(format!("amount    {} base units", transaction.amount))?;
+    if let Some(to) = transaction.to {
+        output::line(format!("to        {to}"))?;
+    }
+    if let Some(amount) = transaction.amount {
+        output::line(format!("amount    {amount} base units"))?;
+    }
+    if let Some(action) = &transaction.action {
+        let action = serde_json::to_string(action).map_err(|error| Failure::failed(error.to_string()))?;
+        output::line(format!("does      {action}"))?;
+    }
     match (view.height, view.index, &view.block_id) {
         (Some(height), Some(index), Some(id)) => {
             output::line(format!("included  in block {height} ({id}), place {index}"))?;

@@ -10,7 +10,7 @@ use std::{
 
 use aureon_types::{
     EmptyBlocks, EngineKind, Genesis, GenesisId, PublicKey,
-    genesis::{BftTimeouts, DEFAULT_GAS_LIMIT, DEFAULT_MIN_GAS_PRICE},
+    genesis::{BftTimeouts, DEFAULT_GAS_LIMIT, DEFAULT_MIN_GAS_PRICE, PoaParameters},
 };
 use serde::{Deserialize, Serialize};
 
@@ -254,7 +254,7 @@ fn genesis(layout: &Layout, authorities: Vec<PublicKey>) -> Result<Genesis, Test
     Ok(Genesis {
         chain: "aureon-testnet".to_owned(),
         timestamp_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
-        engine: EngineKind::Poa { authorities },
+        engine: EngineKind::Poa(PoaParameters::new(authorities)),
         block_time_ms: u64::try_from(layout.block_time.as_millis()).unwrap_or(u64::MAX),
         empty_blocks: EmptyBlocks::Always,
         gas_limit: DEFAULT_GAS_LIMIT,
@@ -339,8 +339,8 @@ mod tests {
             let key = directory::read_key(&config.files.validator_key)
                 .unwrap()
                 .public_key();
-            let EngineKind::Poa { authorities } = &opened.genesis.engine;
-            assert!(authorities.contains(&key));
+            let validators = opened.genesis.validators().unwrap().unwrap();
+            assert!(validators.get(&key.address()).is_some());
         }
         assert!(matches!(
             Network::create(&dir, &layout(2, None)),

@@ -6,7 +6,7 @@ use aureon_types::{Genesis, SecretKey, hash::sha256};
 #[test]
 fn the_example_genesis_is_valid_and_its_authorities_are_those_the_documents_name() {
     let genesis = Genesis::from_json(include_str!("../../../genesis.json")).unwrap();
-    let validators = genesis.validators().unwrap();
+    let validators = genesis.validators().unwrap().unwrap();
     for number in 1..=4 {
         let name = format!("aureon development authority {number}");
         let key = SecretKey::from_seed(sha256(&[name.as_bytes()]));

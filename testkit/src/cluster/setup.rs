@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aureon_types::{
     Action, Address, Amount, EmptyBlocks, EngineKind, Genesis, SecretKey, SignedTransaction, Transaction,
-    genesis::{BftTimeouts, GenesisError},
+    genesis::{BftTimeouts, GenesisError, PoaParameters},
     hash::blake3,
     transaction::TRANSFER_GAS,
 };
@@ -126,9 +126,7 @@ impl Setup {
             chain: "cluster".to_owned(),
             // Long past on every clock.
             timestamp_ms: 1_700_000_000_000,
-            engine: EngineKind::Poa {
-                authorities: authorities.collect(),
-            },
+            engine: EngineKind::Poa(PoaParameters::new(authorities.collect())),
             block_time_ms: self.block_time_ms,
             empty_blocks: EmptyBlocks::Always,
             gas_limit: 1_000 * TRANSFER_GAS,

@@ -8,42 +8,24 @@ mod check;
 mod difference;
 mod document;
 mod encoding;
+mod engine;
+mod reward;
 
 use std::collections::BTreeMap;
 
 use crate::{
-    Address, Amount, DecodeError, GenesisId, PublicKey, Validator, ValidatorSet, hash::blake3,
-    transaction::TRANSFER_GAS, validators::ValidatorSetError,
+    Address, Amount, DecodeError, GenesisId, ValidatorSet, action::TRANSFER_GAS, hash::blake3,
+    validators::ValidatorSetError,
 };
 
 pub use difference::Difference;
+pub use engine::*;
+pub use reward::RewardSchedule;
 
 /// Admits 120,000 transfers.
 pub const DEFAULT_GAS_LIMIT: u64 = 120_000 * TRANSFER_GAS;
 /// One base unit per unit of gas.
 pub const DEFAULT_MIN_GAS_PRICE: u64 = 1;
-/// Block time of the PoA engine, in milliseconds.
-pub const DEFAULT_BLOCK_TIME_MS: u64 = 1_000;
-
-/// Which engine makes blocks, with what only it needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EngineKind {
-    /// Proof of authority: these keys, with equal power, decide by two thirds (BFT).
-    Poa {
-        /// Sorted, without repeats.
-        authorities: Vec<PublicKey>,
-    },
-}
-
-impl EngineKind {
-    /// The name in `genesis.json` and `config.toml`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Poa { .. } => "poa",
-        }
-    }
-}
-
 /// When blocks without transactions are made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -51,7 +33,7 @@ pub enum EmptyBlocks {
     /// At every block time.
     #[default]
     Always,
-    /// Never: a block waits for a transaction.
+    /// Never: a block waits for a transaction. Not under proof of work.
     OnDemand,
 }
 
@@ -98,7 +80,7 @@ pub struct Genesis {
     pub gas_limit: u64,
     /// Least gas price of a transaction.
     pub min_gas_price: u64,
-    /// Timeouts of a BFT round.
+    /// Timeouts of a BFT round; the defaults under proof of work, which has none.
     pub timeouts: BftTimeouts,
     /// Balances at height 0, without zeros.
     pub balances: BTreeMap<Address, Amount>,
@@ -118,9 +100,6 @@ pub enum GenesisError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The validators are no valid set.
-    #[error("genesis field \"authorities\": {0}")]
-    Validators(#[from] ValidatorSetError),
     /// Bytes from a peer or a database that are no genesis.
     #[error(transparent)]
     Encoding(#[from] DecodeError),
@@ -132,18 +111,28 @@ impl Genesis {
         GenesisId(blake3(&[b"aureon/genesis/1", &self.encode()]))
     }
 
-    /// The validators of height 1.
-    pub fn validators(&self) -> Result<ValidatorSet, ValidatorSetError> {
-        match &self.engine {
-            EngineKind::Poa { authorities } => {
-                ValidatorSet::new(authorities.iter().map(|key| Validator::new(*key, 1)).collect())
-            }
-        }
+    /// The validators of height 1; `None` under proof of work. In a checked genesis never an error.
+    pub fn validators(&self) -> Result<Option<ValidatorSet>, ValidatorSetError> {
+        self.engine.validators()
     }
 
-    /// The sum of all balances; at most [`crate::limits::MAX_SUPPLY`] in a checked genesis.
+    /// Base units at height 0: balances and stakes. At most [`crate::limits::MAX_SUPPLY`] in a checked
+    /// genesis.
     pub fn supply(&self) -> Amount {
-        Amount::total(self.balances.values().copied()).unwrap_or_default()
+        let staked = match &self.engine {
+            EngineKind::Pos(parameters) => parameters.staked(),
+            EngineKind::Pow(_) | EngineKind::Poa(_) => Amount::ZERO,
+        };
+        Amount::total(self.balances.values().copied())
+            .and_then(|balances| balances.checked_add(staked))
+            .unwrap_or_default()
+    }
+
+    /// Base units after the block at `height`: those of the genesis and every reward since. Nothing else
+    /// makes base units, and nothing destroys them.
+    pub fn supply_at(&self, height: u64) -> Amount {
+        let issued = self.engine.reward().issued(height);
+        self.supply().checked_add(issued).unwrap_or(Amount(u64::MAX))
     }
 }
 

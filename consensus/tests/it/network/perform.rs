@@ -138,15 +138,13 @@ impl Network {
             .map(|(_, owner)| self.keys[owner].address());
         for evidence in evidence {
             let differ = match &evidence {
-                Evidence::Votes(pair) => {
-                    let (a, b) = (&pair.0, &pair.1);
+                Evidence::Votes(a, b) => {
                     let place = |vote: &SignedVote| {
                         (vote.vote.kind, vote.vote.height, vote.vote.round, vote.validator)
                     };
                     place(a) == place(b) && a.vote.block_id != b.vote.block_id
                 }
-                Evidence::Proposals(pair) => {
-                    let (a, b) = (&pair.0, &pair.1);
+                Evidence::Proposals(a, b) => {
                     let place = |p: &SignedProposal| (p.proposal.height, p.proposal.round, p.proposer);
                     place(a) == place(b) && a.proposal != b.proposal
                 }
