@@ -271,6 +271,7 @@ impl Node {
                 block: &block,
                 certificate,
                 receipts: &receipts,
+                work: None,
             })
             .unwrap();
         count(&mut parts.decide, since);

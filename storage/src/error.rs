@@ -102,6 +102,19 @@ pub enum StorageError {
         /// The head's height.
         head_height: u64,
     },
+    /// A switch to another branch that would undo final blocks, or begins above the head. Our own
+    /// mistake.
+    #[error(
+        "cannot switch to another branch at height {fork}: it must lie between the last final height {finalized} and the head's height {head}"
+    )]
+    BadFork {
+        /// Height of the last common block.
+        fork: u64,
+        /// No block up to this height is undone.
+        finalized: u64,
+        /// The head's height.
+        head: u64,
+    },
     /// A state does not follow the state below it. Our own mistake.
     #[error("the state of height {given} does not follow the state of height {head} with root {root}")]
     NotDescendant {
@@ -168,6 +181,7 @@ impl StorageError {
         !matches!(
             self,
             Self::NotNext { .. }
+                | Self::BadFork { .. }
                 | Self::NotDescendant { .. }
                 | Self::StorageRoot { .. }
                 | Self::ReceiptCount { .. }

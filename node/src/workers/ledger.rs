@@ -301,6 +301,7 @@ impl Ledger {
                 block: executed.block(),
                 certificate: &next.certificate,
                 receipts: executed.encoded_receipts(),
+                work: None,
             })
             .collect();
         self.services.blocks.import(&decided)?;

@@ -11,6 +11,10 @@
 //! entry in exactly one segment: it can stop, crash and go on anywhere, and never holds the store's
 //! writer for long.
 //!
+//! *Undoing.* The segment of a block is merged only when the block is final. Until then it holds nothing
+//! but this block's entries, and goes when the block is undone: there are never entries of a block that
+//! is not decided. The price is one segment more for a look-up to visit per block that may be undone.
+//!
 //! *Collisions.* Two ids may share their first 8 bytes (an attacker can find such pairs). A look-up
 //! takes all entries of the prefix and compares the whole id. Entries of one prefix are never split
 //! over two rows of a segment.
@@ -46,6 +50,8 @@ pub(super) struct Segment {
     pub level: u32,
     /// The segment that it is being merged into; 0: none.
     pub target: u64,
+    /// The greatest height of its entries; at level 0 the only one.
+    pub height: u64,
 }
 
 /// The place of a transaction.
@@ -117,8 +123,27 @@ pub(super) fn add(transaction: &WriteTransaction, height: u64, ids: &[Transactio
         .collect();
     entries.par_sort_unstable();
     let id = next_number(transaction, COUNTER)?;
-    transaction.open_table(SEGMENT_LIST)?.insert(id, (0, 0))?;
+    transaction.open_table(SEGMENT_LIST)?.insert(id, (0, 0, height))?;
     write(&mut transaction.open_table(SEGMENTS)?, id, &entries)
+}
+
+/// Drops the entries of the blocks above `fork`, none of which is final.
+pub(super) fn undo_above(
+    transaction: &WriteTransaction,
+    segments: &[Segment],
+    fork: u64,
+) -> Result<(), Fault> {
+    let mut list = transaction.open_table(SEGMENT_LIST)?;
+    let mut table = transaction.open_table(SEGMENTS)?;
+    for segment in segments.iter().filter(|segment| segment.height > fork) {
+        if segment.level > 0 || segment.target > 0 {
+            let reason = format!("segment {} of final blocks reaches above {fork}", segment.id);
+            return Err(Fault::corrupt(reason));
+        }
+        list.remove(segment.id)?;
+        table.retain_in((segment.id, 0)..=(segment.id, u64::MAX), |_, _| false)?;
+    }
+    Ok(())
 }
 
 /// The places of all transactions whose ids begin like `id`, the newest segment's first.
@@ -147,12 +172,12 @@ pub(super) fn find(
 }
 
 /// Whether a merge has something to do.
-pub(super) fn merge_due(segments: &[Segment]) -> bool {
-    next_merge(segments).is_some()
+pub(super) fn merge_due(segments: &[Segment], finalized: u64) -> bool {
+    next_merge(segments, finalized).is_some()
 }
 
 /// The segments to merge next, of one level, and the segment they go to if that is begun.
-fn next_merge(segments: &[Segment]) -> Option<(Vec<Segment>, Option<u64>)> {
+fn next_merge(segments: &[Segment], finalized: u64) -> Option<(Vec<Segment>, Option<u64>)> {
     let begun = segments
         .iter()
         .map(|segment| segment.target)
@@ -167,16 +192,19 @@ fn next_merge(segments: &[Segment]) -> Option<(Vec<Segment>, Option<u64>)> {
     }
     let levels = segments.iter().map(|segment| segment.level).max()?;
     (0..=levels).find_map(|level| {
-        let alike = segments.iter().filter(|segment| segment.level == level).copied();
+        let alike = segments
+            .iter()
+            .filter(|segment| segment.level == level && segment.height <= finalized)
+            .copied();
         let oldest: Vec<_> = alike.take(FAN_IN).collect();
         (oldest.len() == FAN_IN).then_some((oldest, None))
     })
 }
 
-/// One bounded step of a merge.
-pub(super) fn merge_step(transaction: &WriteTransaction) -> Result<(), Fault> {
+/// One bounded step of a merge, of blocks up to the height `finalized`.
+pub(super) fn merge_step(transaction: &WriteTransaction, finalized: u64) -> Result<(), Fault> {
     let mut list = transaction.open_table(SEGMENT_LIST)?;
-    let Some((sources, begun)) = next_merge(&segments(&list)?) else {
+    let Some((sources, begun)) = next_merge(&segments(&list)?, finalized) else {
         return Ok(());
     };
     let target = match begun {
@@ -184,9 +212,10 @@ pub(super) fn merge_step(transaction: &WriteTransaction) -> Result<(), Fault> {
         None => {
             let target = next_number(transaction, COUNTER)?;
             let level = sources.first().map_or(0, |source| source.level);
-            list.insert(target, (level + 1, 0))?;
+            let height = sources.iter().map(|source| source.height).max().unwrap_or(0);
+            list.insert(target, (level + 1, 0, height))?;
             for source in &sources {
-                list.insert(source.id, (level, target))?;
+                list.insert(source.id, (level, target, source.height))?;
             }
             target
         }
@@ -375,8 +404,12 @@ mod tests {
             write_with(&database, |transaction| add(transaction, height, &ids));
         }
         let mut steps = 0;
-        while merge_due(&listed(&database)) {
-            write_with(&database, merge_step);
+        assert!(
+            !merge_due(&listed(&database), FAN_IN as u64 - 1),
+            "one block may be undone"
+        );
+        while merge_due(&listed(&database), FAN_IN as u64) {
+            write_with(&database, |transaction| merge_step(transaction, FAN_IN as u64));
             steps += 1;
             for height in 1..=FAN_IN as u64 {
                 for n in (0..per_block).step_by(997) {

@@ -12,13 +12,21 @@
 //! *Look-ups* by height, block id and transaction id each take a fixed number of steps into a B-tree
 //! (see [`index`] for the last); none scans.
 //!
-//! *Undecided bodies* stay readable until a block of their height is decided, and then go. At most
-//! [`MAX_UNDECIDED`] are kept: beyond, the one that was put longest ago goes (it can be asked from
-//! peers again).
+//! *Two families of consensus.* Under proof of authority and proof of stake every decided block is final
+//! ([`BlockStore::decide`], [`BlockStore::import`]). Under proof of work the decided blocks are the
+//! heaviest chain, and those above [`BlockStore::finalized`] may give way to a heavier branch, in one
+//! commit ([`BlockStore::switch`]). Everything that is looked up by height or by transaction is of the
+//! decided chain, always.
+//!
+//! *Undecided bodies* (proposals; side branches) stay readable by id until their height is final, and
+//! then go. At most [`MAX_UNDECIDED`] are kept, and one more for each decided block that may be undone,
+//! so that a whole branch can give way: beyond, those that were put longest ago go (they can be asked
+//! from peers again).
 
 pub mod index;
 mod read;
 mod tables;
+mod undecided;
 mod write;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -34,7 +42,7 @@ use tables::Snapshot;
 
 const KIND: &str = "aureon blocks";
 
-/// Most undecided bodies.
+/// Most undecided bodies, besides one for each decided block that may still be undone.
 pub const MAX_UNDECIDED: u64 = 128;
 /// Transactions, or receipts, in a chunk.
 pub const CHUNK_ITEMS: usize = 256;
@@ -69,6 +77,8 @@ pub struct Decided<'a> {
     pub certificate: &'a [u8],
     /// The encoded receipts, one for each transaction.
     pub receipts: &'a [Bytes],
+    /// The work of the chain up to this block, big-endian; `None` where nobody works.
+    pub work: Option<[u8; 32]>,
 }
 
 /// A transaction of a decided block.
@@ -195,6 +205,7 @@ mod tests {
                 block: &block,
                 certificate: &[],
                 receipts: &receipts,
+                work: None,
             })
             .unwrap();
         // Entries that claim, for the prefix of each id, the place of the other one.

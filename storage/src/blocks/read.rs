@@ -66,6 +66,18 @@ impl BlockStore {
         self.look(|snapshot| Ok(snapshot.certificates.get(height)?.map(copy)))
     }
 
+    /// The cumulative work up to the decided block of a height, big-endian; `None` if there is no such
+    /// block, or it was decided without.
+    pub fn work(&self, height: u64) -> Result<Option<[u8; 32]>> {
+        self.look(|snapshot| Ok(snapshot.work.get(height)?.map(|work| work.value())))
+    }
+
+    /// The height up to which no block will be undone: the head's, unless [`BlockStore::switch`] is in
+    /// use.
+    pub fn finalized(&self) -> u64 {
+        self.snapshot().finalized
+    }
+
     /// The encoded receipts of the decided block of a height, in order; `None` if there is no such
     /// block.
     pub fn receipts(&self, height: u64) -> Result<Option<Vec<Bytes>>> {
@@ -147,7 +159,7 @@ impl Snapshot {
         Ok(undecided)
     }
 
-    fn block_id(&self, height: u64) -> Result<Option<BlockId>, Fault> {
+    pub fn block_id(&self, height: u64) -> Result<Option<BlockId>, Fault> {
         Ok(self.heights.get(height)?.map(|id| BlockId(id.value())))
     }
 

@@ -19,6 +19,8 @@ pub(super) const TRANSACTIONS: TableDefinition<'static, (u64, u32), &[u8]> =
 pub(super) const HEIGHTS: TableDefinition<'static, u64, [u8; 32]> = TableDefinition::new("heights");
 /// Height -> `CommitCertificate`.
 pub(super) const CERTIFICATES: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("certificates");
+/// Height -> cumulative work up to the decided block there, big-endian; only under proof of work.
+pub(super) const WORK: TableDefinition<'static, u64, [u8; 32]> = TableDefinition::new("work");
 /// (Height, index of the first receipt) -> `ReceiptChunk`.
 pub(super) const RECEIPTS: TableDefinition<'static, (u64, u32), &[u8]> = TableDefinition::new("receipts");
 /// Block id -> (height, number of the put), of undecided bodies.
@@ -26,11 +28,13 @@ pub(super) const UNDECIDED: TableDefinition<'static, [u8; 32], (u64, u64)> =
     TableDefinition::new("undecided");
 /// (Segment, first prefix) -> index entries: see [`super::index`].
 pub(super) const SEGMENTS: TableDefinition<'static, (u64, u64), &[u8]> = TableDefinition::new("segments");
-/// Segment -> (level, target).
-pub(super) const SEGMENT_LIST: TableDefinition<'static, u64, (u32, u64)> =
+/// Segment -> (level, target, greatest height).
+pub(super) const SEGMENT_LIST: TableDefinition<'static, u64, (u32, u64, u64)> =
     TableDefinition::new("segment_list");
 /// Numbers that only grow.
 pub(super) const COUNTERS: TableDefinition<'static, &str, u64> = TableDefinition::new("counters");
+/// Of these numbers: the height up to which no block will be undone.
+pub(super) const FINALIZED: &str = "finalized";
 
 /// Makes sure that all tables are there.
 pub(super) fn create(transaction: &WriteTransaction) -> Result<(), Fault> {
@@ -38,6 +42,7 @@ pub(super) fn create(transaction: &WriteTransaction) -> Result<(), Fault> {
     transaction.open_table(TRANSACTIONS)?;
     transaction.open_table(HEIGHTS)?;
     transaction.open_table(CERTIFICATES)?;
+    transaction.open_table(WORK)?;
     transaction.open_table(RECEIPTS)?;
     transaction.open_table(UNDECIDED)?;
     transaction.open_table(SEGMENTS)?;
@@ -59,11 +64,14 @@ pub(super) struct Snapshot {
     /// For error messages.
     pub name: String,
     pub head: Option<Head>,
+    /// No block up to this height will be undone.
+    pub finalized: u64,
     pub segments: Vec<Segment>,
     pub bodies: ReadOnlyTable<[u8; 32], &'static [u8]>,
     pub transactions: ReadOnlyTable<(u64, u32), &'static [u8]>,
     pub heights: ReadOnlyTable<u64, [u8; 32]>,
     pub certificates: ReadOnlyTable<u64, &'static [u8]>,
+    pub work: ReadOnlyTable<u64, [u8; 32]>,
     pub receipts: ReadOnlyTable<(u64, u32), &'static [u8]>,
     pub undecided: ReadOnlyTable<[u8; 32], (u64, u64)>,
     pub index: ReadOnlyTable<(u64, u64), &'static [u8]>,
@@ -78,7 +86,10 @@ impl Snapshot {
                 height: height.value(),
                 id: BlockId(id.value()),
             });
+            let counters = transaction.open_table(COUNTERS)?;
+            let finalized = counters.get(FINALIZED)?.map_or(0, |height| height.value());
             Ok(Self {
+                finalized,
                 name: database.name().to_owned(),
                 head,
                 segments: segments(&transaction.open_table(SEGMENT_LIST)?)?,
@@ -86,6 +97,7 @@ impl Snapshot {
                 transactions: transaction.open_table(TRANSACTIONS)?,
                 heights,
                 certificates: transaction.open_table(CERTIFICATES)?,
+                work: transaction.open_table(WORK)?,
                 receipts: transaction.open_table(RECEIPTS)?,
                 undecided: transaction.open_table(UNDECIDED)?,
                 index: transaction.open_table(SEGMENTS)?,
@@ -93,18 +105,25 @@ impl Snapshot {
         };
         database.read(open)
     }
+
+    /// How many decided blocks may still be undone.
+    pub fn undoable(&self) -> u64 {
+        self.head
+            .map_or(0, |head| head.height.saturating_sub(self.finalized))
+    }
 }
 
 /// The segments in the order of their numbers: a few dozen.
-pub(super) fn segments(table: &impl ReadableTable<u64, (u32, u64)>) -> Result<Vec<Segment>, Fault> {
+pub(super) fn segments(table: &impl ReadableTable<u64, (u32, u64, u64)>) -> Result<Vec<Segment>, Fault> {
     let mut segments = Vec::new();
     for row in table.iter()? {
         let (id, value) = row?;
-        let (level, target) = value.value();
+        let (level, target, height) = value.value();
         segments.push(Segment {
             id: id.value(),
             level,
             target,
+            height,
         });
     }
     Ok(segments)

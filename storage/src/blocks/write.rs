@@ -1,4 +1,4 @@
-//! The two commits of a block.
+//! The commits: of a body, of decisions, and of a switch to another chain.
 
 use std::ops::Range;
 
@@ -7,11 +7,15 @@ use aureon_types::{Block, BlockId, SignedTransaction, TransactionId};
 use bytes::Bytes;
 use prost::Message as _;
 use rayon::prelude::*;
-use redb::{ReadableTable as _, ReadableTableMetadata as _, Table, WriteTransaction};
+use redb::{ReadableTable as _, WriteTransaction};
 
 use super::{
-    BlockStore, CHUNK_BYTES, CHUNK_ITEMS, Decided, Head, MAX_UNDECIDED, index,
-    tables::{BODIES, CERTIFICATES, HEIGHTS, RECEIPTS, TRANSACTIONS, UNDECIDED, next_number},
+    BlockStore, CHUNK_BYTES, CHUNK_ITEMS, Decided, Head, index,
+    tables::{
+        BODIES, CERTIFICATES, COUNTERS, FINALIZED, HEIGHTS, RECEIPTS, Snapshot, TRANSACTIONS, UNDECIDED,
+        WORK, next_number,
+    },
+    undecided,
 };
 use crate::{
     database::Fault,
@@ -19,29 +23,23 @@ use crate::{
 };
 
 const BODY: &str = "body";
-const PUT: &str = "put";
 
 impl BlockStore {
     /// Commit one: the body of a proposed block, durable when this returns. Putting a body again only
     /// renews its place among the undecided; a decided body is left alone.
     pub fn put_body(&self, block: &Block) -> Result<()> {
-        if self.block_id(block.header().height)? == Some(block.id()) {
+        let (id, height) = (block.id(), block.header().height);
+        if self.block_id(height)? == Some(id) {
             return Ok(());
         }
-        self.commit(|_, transaction| {
-            put_body(transaction, block)?;
-            let put = next_number(transaction, PUT)?;
-            let mut undecided = transaction.open_table(UNDECIDED)?;
-            undecided.insert(block.id().as_bytes(), (block.header().height, put))?;
-            let oldest = if undecided.len()? > MAX_UNDECIDED {
-                oldest(&undecided)?
-            } else {
-                None
-            };
-            if let Some(id) = oldest {
-                drop_undecided(transaction, &mut undecided, &id)?;
+        self.commit(|before, transaction| {
+            // Again, now that nobody else writes.
+            if before.block_id(height)? == Some(id) {
+                return Ok(());
             }
-            Ok(())
+            put_body(transaction, block)?;
+            undecided::add(transaction, height, &id)?;
+            undecided::bound(transaction, before.undoable())
         })
     }
 
@@ -51,14 +49,48 @@ impl BlockStore {
         self.import(&[decided])
     }
 
-    /// Several decided blocks in one commit, for range sync: all of them, or none.
+    /// Several decided blocks in one commit, for range sync: all of them, or none. All are final: no
+    /// [`BlockStore::switch`] undoes them.
     pub fn import(&self, blocks: &[Decided<'_>]) -> Result<()> {
         self.commit(|before, transaction| {
             let mut head = self.follow(before.head);
             for decided in blocks {
                 head = decide(transaction, head, decided)?;
             }
-            drop_overtaken(transaction, head.height)
+            finalize(transaction, head.height)
+        })
+    }
+
+    /// The heaviest chain is another one: the decided blocks above `fork` give way to `branch`, which
+    /// follows the block of that height (0: the genesis), and up to `finalized` (at most the new head's
+    /// height) nothing will be undone any more. One durable commit: after a crash either chain is there,
+    /// whole. With `fork` at the head it only makes the chain longer.
+    ///
+    /// The undone blocks lose their receipts, certificates and work, and their transactions are not
+    /// found any more unless the branch has them; their bodies are undecided ones from now on.
+    ///
+    /// Fails without any change if `fork` is above the head or below what is final already.
+    pub fn switch(&self, fork: u64, branch: &[Decided<'_>], finalized: u64) -> Result<()> {
+        self.commit(|before, transaction| {
+            let head = self.follow(before.head);
+            if fork < before.finalized || fork > head.height {
+                let (finalized, head) = (before.finalized, head.height);
+                return Err(StorageError::BadFork {
+                    fork,
+                    finalized,
+                    head,
+                }
+                .into());
+            }
+            undo_above(transaction, before, fork)?;
+            let parent = before.block_id(fork)?.map(|id| Head { height: fork, id });
+            let mut head = self.follow(parent);
+            for decided in branch {
+                head = decide(transaction, head, decided)?;
+            }
+            let finalized = finalized.min(head.height).max(before.finalized);
+            finalize(transaction, finalized)?;
+            undecided::bound(transaction, head.height - finalized)
         })
     }
 
@@ -66,14 +98,15 @@ impl BlockStore {
     /// more. To be called after each block, or from a thread, until it returns `false`.
     pub fn merge_once(&self) -> Result<bool> {
         if self.merge_due() {
-            self.commit(|_, transaction| index::merge_step(transaction))?;
+            self.commit(|before, transaction| index::merge_step(transaction, before.finalized))?;
         }
         Ok(self.merge_due())
     }
 
     /// Whether [`BlockStore::merge_once`] has something to do.
     pub fn merge_due(&self) -> bool {
-        index::merge_due(&self.snapshot().segments)
+        let snapshot = self.snapshot();
+        index::merge_due(&snapshot.segments, snapshot.finalized)
     }
 
     /// What the next block has to follow.
@@ -90,6 +123,7 @@ fn decide(transaction: &WriteTransaction, head: Head, decided: &Decided<'_>) -> 
         block,
         certificate,
         receipts,
+        work,
     } = decided;
     let (id, height) = (block.id(), block.header().height);
     if Some(height) != head.height.checked_add(1) || block.header().parent_id != head.id {
@@ -118,10 +152,44 @@ fn decide(transaction: &WriteTransaction, head: Head, decided: &Decided<'_>) -> 
             .open_table(CERTIFICATES)?
             .insert(height, *certificate)?;
     }
+    if let Some(work) = work {
+        transaction.open_table(WORK)?.insert(height, work)?;
+    }
     put_receipts(transaction, height, receipts)?;
     let ids: Vec<TransactionId> = block.transactions().iter().map(SignedTransaction::id).collect();
     index::add(transaction, height, &ids)?;
     Ok(Head { height, id })
+}
+
+/// Takes the decided blocks above `fork` out of everything that is looked up by height or transaction.
+fn undo_above(transaction: &WriteTransaction, before: &Snapshot, fork: u64) -> Result<(), Fault> {
+    let Some(above) = fork.checked_add(1) else {
+        return Ok(());
+    };
+    let mut undone = Vec::new();
+    let mut heights = transaction.open_table(HEIGHTS)?;
+    for row in heights.range(above..)? {
+        let (height, id) = row?;
+        undone.push((height.value(), BlockId(id.value())));
+    }
+    heights.retain_in(above.., |_, _| false)?;
+    transaction
+        .open_table(CERTIFICATES)?
+        .retain_in(above.., |_, _| false)?;
+    transaction
+        .open_table(RECEIPTS)?
+        .retain_in((above, 0).., |_, _| false)?;
+    transaction.open_table(WORK)?.retain_in(above.., |_, _| false)?;
+    index::undo_above(transaction, &before.segments, fork)?;
+    undone
+        .iter()
+        .try_for_each(|(height, id)| undecided::add(transaction, *height, id))
+}
+
+/// Nothing up to `height` will be undone any more.
+fn finalize(transaction: &WriteTransaction, height: u64) -> Result<(), Fault> {
+    transaction.open_table(COUNTERS)?.insert(FINALIZED, height)?;
+    undecided::drop_up_to(transaction, height)
 }
 
 /// Writes the body, if it is not there.
@@ -202,51 +270,4 @@ fn chunks(sizes: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
         chunks.push(current);
     }
     chunks
-}
-
-type Undecided<'a> = Table<'a, [u8; 32], (u64, u64)>;
-
-/// The undecided body that was put longest ago.
-fn oldest(undecided: &Undecided<'_>) -> Result<Option<[u8; 32]>, Fault> {
-    let mut oldest = None;
-    for row in undecided.iter()? {
-        let (id, value) = row?;
-        let put = value.value().1;
-        if oldest.is_none_or(|(least, _)| put < least) {
-            oldest = Some((put, id.value()));
-        }
-    }
-    Ok(oldest.map(|(_, id)| id))
-}
-
-/// Drops the undecided bodies up to a decided height.
-fn drop_overtaken(transaction: &WriteTransaction, decided: u64) -> Result<(), Fault> {
-    let mut undecided = transaction.open_table(UNDECIDED)?;
-    let mut overtaken = Vec::new();
-    for row in undecided.iter()? {
-        let (id, value) = row?;
-        if value.value().0 <= decided {
-            overtaken.push(id.value());
-        }
-    }
-    overtaken
-        .iter()
-        .try_for_each(|id| drop_undecided(transaction, &mut undecided, id))
-}
-
-fn drop_undecided(
-    transaction: &WriteTransaction,
-    undecided: &mut Undecided<'_>,
-    id: &[u8; 32],
-) -> Result<(), Fault> {
-    undecided.remove(id)?;
-    let mut bodies = transaction.open_table(BODIES)?;
-    let Some(row) = bodies.remove(id)? else {
-        return Ok(());
-    };
-    let number = row.value().first_chunk().copied().map(u64::from_le_bytes);
-    let number = number.ok_or_else(|| Fault::corrupt("the record of an undecided body"))?;
-    let mut table = transaction.open_table(TRANSACTIONS)?;
-    table.retain_in((number, 0)..=(number, u32::MAX), |_, _| false)?;
-    Ok(())
 }

@@ -146,6 +146,7 @@ impl Sample {
             block: &self.block,
             certificate: &self.certificate,
             receipts: &self.receipts,
+            work: None,
         }
     }
 }

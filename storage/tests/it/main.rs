@@ -14,4 +14,5 @@ mod differential;
 mod opening;
 mod slots;
 mod state;
+mod switch;
 mod vectors;
