@@ -29,6 +29,7 @@ mod config;
 mod effect;
 mod engine;
 mod input;
+pub mod light;
 mod lineage;
 pub mod log;
 pub mod message;
