@@ -28,6 +28,7 @@ pub mod bft;
 mod config;
 mod effect;
 mod engine;
+pub mod evidence;
 mod input;
 pub mod light;
 mod lineage;

@@ -129,17 +129,18 @@ pub enum LightReason {
 }
 
 impl Trusted {
-    /// Trusts a genesis. An error if its validators are no set (proof of work has none).
-    pub fn genesis(genesis: &Genesis) -> Result<Self, ValidatorSetError> {
+    /// Trusts a genesis. `None` under proof of work, which has no validators; an error if they are no
+    /// set, which a checked genesis excludes.
+    pub fn genesis(genesis: &Genesis) -> Result<Option<Self>, ValidatorSetError> {
         let genesis_id = genesis.id();
-        Ok(Self {
+        Ok(genesis.validators()?.map(|next_validators| Self {
             genesis_id,
             height: 0,
             block_id: BlockId(genesis_id.0),
             timestamp_ms: genesis.timestamp_ms,
             state_root: None,
-            next_validators: genesis.validators()?,
-        })
+            next_validators,
+        }))
     }
 
     /// Trusts the block with this id. `block` must bring the next validators, which its header proves;
