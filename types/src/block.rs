@@ -214,6 +214,15 @@ impl Block {
         Ok(block)
     }
 
+    /// The same block with another seal, and so with another id. The body still is the header's.
+    #[must_use]
+    pub fn with_seal(&self, seal: Bytes) -> Self {
+        Self {
+            header: SealedHeader::new(self.header.header.clone(), seal),
+            ..self.clone()
+        }
+    }
+
     /// Strict.
     pub fn from_proto(message: &proto::Block) -> Result<Self, DecodeError> {
         const WHAT: &str = "block";

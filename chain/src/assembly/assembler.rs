@@ -70,6 +70,9 @@ impl<P: Peer> Assembler<P> {
                 round,
                 peer,
             } => self.on_wanted(block_id, height, round, peer),
+            Input::Unwanted { block_id } => {
+                self.pending.remove(&block_id);
+            }
             Input::TransactionsArrived {
                 peer,
                 request,

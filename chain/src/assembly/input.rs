@@ -64,6 +64,11 @@ pub enum Input<P> {
         /// Who told us, if a peer: it is asked first.
         peer: Option<P>,
     },
+    /// The block is not needed any more.
+    Unwanted {
+        /// The block.
+        block_id: BlockId,
+    },
     /// An answer to `RequestTransactions`.
     TransactionsArrived {
         /// Who answered.

@@ -50,6 +50,17 @@ impl<V> ExecutedBlock<V> {
         }
     }
 
+    /// The same execution with another seal on its block; the header and the body are the same.
+    pub(crate) fn with_block(&self, block: Arc<Block>) -> Self
+    where
+        V: Clone,
+    {
+        Self {
+            block,
+            ..self.clone()
+        }
+    }
+
     /// The block.
     pub fn block(&self) -> &Arc<Block> {
         &self.block

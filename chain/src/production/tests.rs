@@ -3,6 +3,7 @@
 use aureon_types::{Address, BlockId, Transaction, transaction::TRANSFER_GAS};
 
 use super::*;
+use crate::production;
 use crate::testing::{MemoryState, key, rules, sign, transfer};
 
 fn state() -> MemoryState {
@@ -169,4 +170,34 @@ fn a_view_that_is_not_the_parents_is_refused() {
     };
     let error = build(&state(), &params, [], &mut || false).unwrap_err();
     assert!(matches!(error, StateError::WrongView { .. }), "{error}");
+}
+
+#[test]
+fn a_nonce_that_does_the_work_makes_the_template_a_block() {
+    let mined = |target: [u8; 32]| BuildParams {
+        rules: HeightRules {
+            target: Some(target),
+            validators: None,
+            ..rules()
+        },
+        ..params()
+    };
+    let easy = build(&state(), &mined([0xff; 32]), chain(2), &mut || false).unwrap();
+    let sealed = production::seal(&easy.executed, 7_u64.to_le_bytes()).unwrap();
+    assert_eq!(sealed.block().sealed_header().seal(), &7_u64.to_le_bytes()[..]);
+    assert_eq!(sealed.header(), easy.executed.header());
+    assert_eq!(sealed.receipts(), easy.executed.receipts());
+    assert_ne!(sealed.id(), easy.executed.id());
+    // What was sealed can be read again.
+    assert_eq!(
+        aureon_types::Block::decode(&sealed.block().encode()).as_ref(),
+        Ok(&**sealed.block())
+    );
+    let hard = build(&state(), &mined([0x01; 32]), chain(2), &mut || false).unwrap();
+    assert!(production::seal(&hard.executed, 7_u64.to_le_bytes()).is_err());
+    let voted = build(&state(), &params(), chain(2), &mut || false).unwrap();
+    assert!(
+        production::seal(&voted.executed, [0; 8]).is_err(),
+        "nothing to seal"
+    );
 }
