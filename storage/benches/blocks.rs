@@ -272,6 +272,7 @@ impl Node {
                 certificate,
                 receipts: &receipts,
                 work: None,
+                validators: None,
             })
             .unwrap();
         count(&mut parts.decide, since);

@@ -302,6 +302,7 @@ impl Ledger {
                 certificate: &next.certificate,
                 receipts: executed.encoded_receipts(),
                 work: None,
+                validators: None,
             })
             .collect();
         self.services.blocks.import(&decided)?;

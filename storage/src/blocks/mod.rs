@@ -31,7 +31,7 @@ mod write;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use aureon_types::{Block, BlockId, GenesisId, Receipt, SignedTransaction};
+use aureon_types::{Block, BlockId, GenesisId, Hash, Receipt, SignedTransaction};
 use bytes::Bytes;
 
 use crate::{
@@ -79,6 +79,9 @@ pub struct Decided<'a> {
     pub receipts: &'a [Bytes],
     /// The work of the chain up to this block, big-endian; `None` where nobody works.
     pub work: Option<[u8; 32]>,
+    /// A validator set that headers from here on name, by their hash of it, with its encoding; `None`
+    /// where no new one is named.
+    pub validators: Option<(Hash, &'a [u8])>,
 }
 
 /// A transaction of a decided block.
@@ -134,7 +137,7 @@ impl BlockStore {
 #[cfg(test)]
 mod tests {
     use aureon_types::{
-        Action, Address, Amount, Hash, Header, SealedHeader, SecretKey, Transaction, TransactionId, merkle,
+        Action, Address, Amount, Header, SealedHeader, SecretKey, Transaction, TransactionId, merkle,
     };
 
     use super::*;
@@ -206,6 +209,7 @@ mod tests {
                 certificate: &[],
                 receipts: &receipts,
                 work: None,
+                validators: None,
             })
             .unwrap();
         // Entries that claim, for the prefix of each id, the place of the other one.

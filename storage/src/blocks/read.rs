@@ -1,7 +1,9 @@
 //! Look-ups.
 
 use aureon_proto::v1 as proto;
-use aureon_types::{Block, BlockId, DecodeError, Receipt, SealedHeader, SignedTransaction, TransactionId};
+use aureon_types::{
+    Block, BlockId, DecodeError, Hash, Receipt, SealedHeader, SignedTransaction, TransactionId,
+};
 use bytes::Bytes;
 use prost::Message as _;
 use rayon::prelude::*;
@@ -70,6 +72,12 @@ impl BlockStore {
     /// block, or it was decided without.
     pub fn work(&self, height: u64) -> Result<Option<[u8; 32]>> {
         self.look(|snapshot| Ok(snapshot.work.get(height)?.map(|work| work.value())))
+    }
+
+    /// The encoding of a validator set that was given with any block, by the set's hash.
+    pub fn validators(&self, hash: &Hash) -> Result<Option<Bytes>> {
+        let copy = |row: redb::AccessGuard<'_, &[u8]>| Bytes::copy_from_slice(row.value());
+        self.look(|snapshot| Ok(snapshot.validators.get(&hash.0)?.map(copy)))
     }
 
     /// The height up to which no block will be undone: the head's, unless [`BlockStore::switch`] is in

@@ -21,6 +21,9 @@ pub(super) const HEIGHTS: TableDefinition<'static, u64, [u8; 32]> = TableDefinit
 pub(super) const CERTIFICATES: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("certificates");
 /// Height -> cumulative work up to the decided block there, big-endian; only under proof of work.
 pub(super) const WORK: TableDefinition<'static, u64, [u8; 32]> = TableDefinition::new("work");
+/// Hash of a validator set -> its encoding. Kept for ever, also of undone blocks: a set has no other
+/// hash, and headers name sets that the state has long forgotten.
+pub(super) const VALIDATORS: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("validators");
 /// (Height, index of the first receipt) -> `ReceiptChunk`.
 pub(super) const RECEIPTS: TableDefinition<'static, (u64, u32), &[u8]> = TableDefinition::new("receipts");
 /// Block id -> (height, number of the put), of undecided bodies.
@@ -43,6 +46,7 @@ pub(super) fn create(transaction: &WriteTransaction) -> Result<(), Fault> {
     transaction.open_table(HEIGHTS)?;
     transaction.open_table(CERTIFICATES)?;
     transaction.open_table(WORK)?;
+    transaction.open_table(VALIDATORS)?;
     transaction.open_table(RECEIPTS)?;
     transaction.open_table(UNDECIDED)?;
     transaction.open_table(SEGMENTS)?;
@@ -72,6 +76,7 @@ pub(super) struct Snapshot {
     pub heights: ReadOnlyTable<u64, [u8; 32]>,
     pub certificates: ReadOnlyTable<u64, &'static [u8]>,
     pub work: ReadOnlyTable<u64, [u8; 32]>,
+    pub validators: ReadOnlyTable<[u8; 32], &'static [u8]>,
     pub receipts: ReadOnlyTable<(u64, u32), &'static [u8]>,
     pub undecided: ReadOnlyTable<[u8; 32], (u64, u64)>,
     pub index: ReadOnlyTable<(u64, u64), &'static [u8]>,
@@ -98,6 +103,7 @@ impl Snapshot {
                 heights,
                 certificates: transaction.open_table(CERTIFICATES)?,
                 work: transaction.open_table(WORK)?,
+                validators: transaction.open_table(VALIDATORS)?,
                 receipts: transaction.open_table(RECEIPTS)?,
                 undecided: transaction.open_table(UNDECIDED)?,
                 index: transaction.open_table(SEGMENTS)?,

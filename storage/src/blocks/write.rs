@@ -13,7 +13,7 @@ use super::{
     BlockStore, CHUNK_BYTES, CHUNK_ITEMS, Decided, Head, index,
     tables::{
         BODIES, CERTIFICATES, COUNTERS, FINALIZED, HEIGHTS, RECEIPTS, Snapshot, TRANSACTIONS, UNDECIDED,
-        WORK, next_number,
+        VALIDATORS, WORK, next_number,
     },
     undecided,
 };
@@ -124,6 +124,7 @@ fn decide(transaction: &WriteTransaction, head: Head, decided: &Decided<'_>) -> 
         certificate,
         receipts,
         work,
+        validators,
     } = decided;
     let (id, height) = (block.id(), block.header().height);
     if Some(height) != head.height.checked_add(1) || block.header().parent_id != head.id {
@@ -154,6 +155,9 @@ fn decide(transaction: &WriteTransaction, head: Head, decided: &Decided<'_>) -> 
     }
     if let Some(work) = work {
         transaction.open_table(WORK)?.insert(height, work)?;
+    }
+    if let Some((hash, encoding)) = validators {
+        transaction.open_table(VALIDATORS)?.insert(&hash.0, *encoding)?;
     }
     put_receipts(transaction, height, receipts)?;
     let ids: Vec<TransactionId> = block.transactions().iter().map(SignedTransaction::id).collect();

@@ -5,7 +5,7 @@ use aureon_storage::{
     blocks::{CHUNK_ITEMS, MAX_UNDECIDED, index::FAN_IN},
     memory::CrashDisk,
 };
-use aureon_types::{Block, BlockId};
+use aureon_types::{Block, BlockId, Hash};
 
 use crate::common::{GENESIS, Sample, assert_complete, open_blocks, transfers};
 
@@ -69,6 +69,25 @@ fn what_is_not_there_is_not_found() {
     assert_eq!(store.certificate(2).unwrap(), None);
     assert_eq!(store.block_by_id(&BlockId([3; 32])).unwrap(), None);
     assert_eq!(store.header_by_height(0).unwrap(), None);
+}
+
+#[test]
+fn validator_sets_are_found_by_hash() {
+    let disk = CrashDisk::new();
+    let store = open_blocks(&disk).unwrap();
+    let chain = Sample::chain(&[1, 1]);
+    let set = (Hash([6; 32]), &b"a set"[..]);
+    store
+        .decide(Decided {
+            validators: Some(set),
+            ..chain[0].decided()
+        })
+        .unwrap();
+    store.decide(chain[1].decided()).unwrap();
+    drop(store);
+    let store = open_blocks(&disk).unwrap();
+    assert_eq!(store.validators(&set.0).unwrap().as_deref(), Some(set.1));
+    assert_eq!(store.validators(&Hash([7; 32])).unwrap(), None);
 }
 
 #[test]

@@ -147,6 +147,7 @@ impl Sample {
             certificate: &self.certificate,
             receipts: &self.receipts,
             work: None,
+            validators: None,
         }
     }
 }
