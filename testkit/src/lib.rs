@@ -30,6 +30,7 @@
 //! # Ok::<(), aureon_testkit::SetupError>(())
 //! ```
 
+mod attackers;
 mod cast;
 pub mod cluster;
 mod disk;
@@ -40,6 +41,7 @@ mod scenario;
 mod simulation;
 mod trace;
 
+pub use attackers::Attack;
 pub use cast::SetupError;
 pub use disk::{Disks, LogDisk};
 pub use random::Random;

@@ -25,6 +25,7 @@ use aureon_types::{Address, Amount, BlockId, SecretKey, StateChanges};
 use bytes::Bytes;
 
 use crate::{
+    attackers::Attacker,
     cast::{Cast, SetupError, WALL_MS},
     disk::{Disks, LogDisk},
     scenario::Micros,
@@ -131,6 +132,8 @@ pub(crate) struct Node {
     pub honest: bool,
     /// The highest head that it ever announced.
     pub announced: Option<(u64, BlockId)>,
+    /// What it does beside and instead of what the rules want.
+    pub attacker: Option<Box<dyn Attacker>>,
     /// What its state holds beyond the genesis. For simulations that must fail.
     pub conjured: Option<(Address, Amount)>,
 }
@@ -151,6 +154,7 @@ impl Node {
             doomed: None,
             honest: true,
             announced: None,
+            attacker: None,
             conjured: None,
         })
     }

@@ -1,12 +1,12 @@
 //! The simulation: one queue of events, and what each does.
 
+mod attack;
 mod checks;
 mod clients;
 mod faults;
 mod gossip;
 mod peers;
 mod requests;
-mod twins;
 mod work;
 
 use std::collections::BTreeMap;
@@ -17,6 +17,7 @@ use aureon_types::Hash;
 use bytes::Bytes;
 
 use crate::{
+    attackers::Conspiracy,
     cast::{Cast, SetupError},
     load::Load,
     node::{Node, Running},
@@ -25,7 +26,6 @@ use crate::{
     trace::{self, Trace},
 };
 use checks::Checks;
-use twins::Twins;
 
 /// Something that is to happen at a node.
 enum Event {
@@ -50,6 +50,8 @@ enum Event {
     Deadline,
     /// The write-behind thread looks whether it has something to do.
     WriteBehind,
+    /// An attacker's turn.
+    Attack,
     /// The network tells peers our head, if it is time.
     TellStatus,
     Timer(Timer),
@@ -156,7 +158,7 @@ struct Simulation {
     moved: bool,
     finished: bool,
     load: Load,
-    twins: Twins,
+    conspiracy: Conspiracy,
     checks: Checks,
     trace: Trace,
     report: Report,
@@ -181,7 +183,7 @@ impl Simulation {
         let nodes = nodes.collect::<Result<_, _>>()?;
         Ok(Self {
             load: Load::new(&cast),
-            twins: Twins::default(),
+            conspiracy: Conspiracy::default(),
             checks: Checks::default(),
             trace: Trace::default(),
             report: Report::default(),
@@ -203,6 +205,7 @@ impl Simulation {
 
     fn begin(&mut self) {
         self.prepare_sabotage();
+        self.prepare_attackers();
         self.prepare_power_cut();
         for node in 0..self.nodes.len() {
             let late = node >= self.scenario.validators;
@@ -233,22 +236,17 @@ impl Simulation {
     /// Broken rules that are part of the set-up.
     fn prepare_sabotage(&mut self) {
         match self.scenario.sabotage {
-            Sabotage::None => {}
+            Sabotage::None | Sabotage::Undeclared => {}
             Sabotage::SkipLogSync => self
                 .nodes
                 .iter()
                 .for_each(|node| node.disks.log.lie_about_syncs()),
-            Sabotage::BadRoot { .. } => {
+            Sabotage::AcceptBadRoot => {
                 // In the first round of all, nodes may not have met yet.
                 let liar = self.cast.proposer(1, 1);
                 self.nodes[liar].honest = false;
                 self.nodes[liar].conjured =
                     Some((self.cast.pauper.address(), aureon_types::Amount(1_000_000)));
-            }
-            Sabotage::SignTwice { nodes, known } => {
-                for node in self.nodes.iter_mut().take(nodes) {
-                    node.honest = !known;
-                }
             }
         }
     }
@@ -291,6 +289,7 @@ impl Simulation {
             Event::SubmitAgain => self.submit_again(),
             Event::Deadline => self.on_deadline(),
             Event::WriteBehind => self.write_behind(node),
+            Event::Attack => self.attack(node),
             Event::TellStatus => self.tell_status(node),
             Event::Timer(timer) => self.tell(node, Input::TimerFired(timer)),
             Event::LedgerWorks => self.ledger_works(node),
@@ -332,7 +331,7 @@ impl Simulation {
 
     fn perform(&mut self, node: usize, effect: Effect) {
         match effect {
-            Effect::Publish { topic, data } => self.publish(node, topic, data),
+            Effect::Publish { topic, data } => self.release(node, topic, data),
             Effect::Verdict { message, verdict } => self.on_verdict(node, message, verdict),
             Effect::Request { peer, request, body } => self.ask(node, &peer, request, &body),
             Effect::Respond { channel, response } => self.answer(node, channel, &response),

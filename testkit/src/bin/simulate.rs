@@ -27,7 +27,8 @@ struct Arguments {
     /// Seeds, the last not included (0..1000), or a single one.
     #[arg(long, default_value = "0..100", value_parser = seeds)]
     seeds: Range<u64>,
-    /// calm, storm, all-crash, late-joiner, lone or every-sync; all of them if not given.
+    /// calm, storm, all-crash, late-joiner, lone, every-sync, or an attacker (double-voter, ...); all of them
+    /// if not given.
     #[arg(long)]
     scenario: Option<Kind>,
     /// Threads; simulations share nothing.
@@ -110,7 +111,9 @@ fn run_all(arguments: &Arguments, kind: Kind) -> Total {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let kinds = arguments.scenario.map_or(Kind::ALL.to_vec(), |kind| vec![kind]);
+    let kinds = arguments
+        .scenario
+        .map_or_else(|| Kind::all().collect(), |kind| vec![kind]);
     for kind in kinds {
         let start = Instant::now();
         let total = run_all(&arguments, kind);

@@ -48,6 +48,9 @@ impl Simulation {
             }
             Topic::Blocks => {
                 let Ok(proposed) = ProposedBlock::decode(data) else {
+                    if !self.nodes[node].honest {
+                        return;
+                    }
                     return self.violate(format!("node {node} published a proposal that nobody can read"));
                 };
                 let Some(signed) = proposed.proposal else { return };

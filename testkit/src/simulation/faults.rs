@@ -21,6 +21,7 @@ impl Simulation {
         let (write_behind, tell) = (self.random.between(0, 200), self.random.between(0, 250));
         self.schedule_own(write_behind * MILLISECOND, node, Event::WriteBehind);
         self.schedule_own(tell * MILLISECOND, node, Event::TellStatus);
+        self.next_turn(node);
         for peer in (0..self.nodes.len()).filter(|peer| *peer != node) {
             let after = self.random.between(20, 400) * MILLISECOND;
             self.schedule(after, node, Event::Connect { peer });

@@ -47,17 +47,17 @@ impl Simulation {
             .filter(|peer| Some(*peer) != except)
             .collect();
         for peer in peers {
-            self.send_gossip(node, peer, topic, data.clone());
+            self.send_gossip(node, peer, 0, topic, data.clone());
         }
     }
 
-    /// Puts a message on a link.
-    pub(super) fn send_gossip(&mut self, node: usize, peer: usize, topic: Topic, data: Bytes) {
+    /// Puts a message on a link, when so much time has passed.
+    pub(super) fn send_gossip(&mut self, node: usize, peer: usize, later: Micros, topic: Topic, data: Bytes) {
         if !self.arrives(node, peer) {
             return;
         }
         if !self.healed && self.random.percent(self.scenario.duplicate_percent) {
-            let again = self.delay();
+            let again = later.saturating_add(self.delay());
             self.schedule(
                 again,
                 peer,
@@ -68,7 +68,7 @@ impl Simulation {
                 },
             );
         }
-        let after = self.delay();
+        let after = later.saturating_add(self.delay());
         self.schedule(
             after,
             peer,
@@ -158,7 +158,7 @@ impl Simulation {
         }
         if verdict == Verdict::Accept
             && now.saturating_sub(since) < HISTORY
-            && !self.keeps_to_itself(node, from)
+            && self.passes_on(node, from, topic, &data)
         {
             self.send_to_peers(node, Some(from), topic, &data);
         }

@@ -103,6 +103,8 @@ impl Simulation {
         else {
             return;
         };
+        let mut response = response.clone();
+        self.with_attacker(node, |attacker, scene| attacker.answer(scene, &mut response));
         let data = response.encode_to_vec();
         self.trace.record(self.now, node, "answer", &data);
         if self.nodes[asker.node].life == asker.life && self.arrives(node, asker.node) {

@@ -18,7 +18,8 @@ use crate::{
 const WRITE_BEHIND: Micros = 200 * MILLISECOND;
 
 impl Simulation {
-    pub(super) fn give(&mut self, node: usize, job: Job) {
+    pub(super) fn give(&mut self, node: usize, mut job: Job) {
+        self.with_attacker(node, |attacker, scene| attacker.job(scene, &mut job));
         match job.lane() {
             Lane::Pool => {
                 let after = self.random.between(50, 3_000);
@@ -90,7 +91,7 @@ impl Simulation {
     /// Accepts a bad root, if that is the rule to be broken: the block of a liar is judged by the
     /// liar's own state.
     fn bend(&self, mut job: Job) -> Job {
-        if self.scenario.sabotage != (Sabotage::BadRoot { accepted: true }) {
+        if self.scenario.sabotage != (Sabotage::AcceptBadRoot) {
             return job;
         }
         if let Job::Execute(executing) = &mut job {
@@ -170,12 +171,7 @@ impl Simulation {
     /// Sends what the log thread releases, which is all that a validator signs.
     fn publish_signed(&mut self, node: usize, topic: Topic, data: bytes::Bytes) {
         self.check_signed(node, topic, &data);
-        if let Sabotage::SignTwice { nodes, .. } = self.scenario.sabotage
-            && node < nodes
-        {
-            return self.publish_twice(node, topic, data);
-        }
-        self.publish(node, topic, data);
+        self.release(node, topic, data);
     }
 
     pub(super) fn write_behind(&mut self, node: usize) {

@@ -71,7 +71,7 @@ fn every_sync() {
 
 #[test]
 fn a_seed_gives_one_trace_and_another_seed_another() {
-    for kind in Kind::ALL {
+    for kind in Kind::all() {
         let [first, again, other] = [1, 1, 2].map(|seed| run(Scenario::new(kind, seed)).unwrap());
         assert_eq!(first, again, "{kind}");
         assert_ne!(first.trace, other.trace, "{kind}");

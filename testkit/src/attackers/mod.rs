@@ -1,0 +1,203 @@
+//! Nodes that break the rules, one file each.
+//!
+//! An attacker is a hook around a node that runs as it ships: what leaves the node (what it signs, passes
+//! on, answers, has built) goes through the hook, which may hold it back, change it or add to it. What comes
+//! in is judged by the shipped code alone. So an attacker can do whatever its key and its place in the
+//! network allow, and nothing here is a second wiring.
+//!
+//! Attackers of one kind know each other ([`Conspiracy`]).
+
+mod double_voter;
+mod equivocating_proposer;
+mod flooder;
+mod forge;
+mod invalid_proposer;
+mod signature_corrupter;
+mod time_liar;
+mod vote_withholder;
+
+use std::{collections::BTreeMap, fmt};
+
+use aureon_node::core::Job;
+use aureon_proto::v1 as proto;
+use aureon_protocol::Topic;
+use aureon_types::{BlockId, GenesisId, SecretKey};
+use bytes::Bytes;
+
+use crate::{node::Running, random::Random, scenario::Micros};
+
+/// What an attacker does. See the file of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Attack {
+    /// Proposes two blocks in each of its rounds, and votes for both.
+    EquivocatingProposer,
+    /// Signs two votes at each occasion.
+    DoubleVoter,
+    /// Votes late, to few, or not at all.
+    VoteWithholder,
+    /// Proposes blocks that break a rule.
+    InvalidProposer,
+    /// Builds blocks at times that are not.
+    TimeLiar,
+    /// Sends much about rounds and heights that are far away.
+    Flooder,
+    /// Passes on and answers what others signed with a bit changed in a signature.
+    SignatureCorrupter,
+}
+
+impl Attack {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::EquivocatingProposer,
+        Self::DoubleVoter,
+        Self::VoteWithholder,
+        Self::InvalidProposer,
+        Self::TimeLiar,
+        Self::Flooder,
+        Self::SignatureCorrupter,
+    ];
+
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EquivocatingProposer => "equivocating-proposer",
+            Self::DoubleVoter => "double-voter",
+            Self::VoteWithholder => "vote-withholder",
+            Self::InvalidProposer => "invalid-proposer",
+            Self::TimeLiar => "time-liar",
+            Self::Flooder => "flooder",
+            Self::SignatureCorrupter => "signature-corrupter",
+        }
+    }
+
+    /// A new attacker.
+    pub(crate) fn begin(self) -> Box<dyn Attacker> {
+        match self {
+            Self::EquivocatingProposer => Box::new(equivocating_proposer::EquivocatingProposer),
+            Self::DoubleVoter => Box::new(double_voter::DoubleVoter),
+            Self::VoteWithholder => Box::new(vote_withholder::VoteWithholder),
+            Self::InvalidProposer => Box::new(invalid_proposer::InvalidProposer::default()),
+            Self::TimeLiar => Box::new(time_liar::TimeLiar),
+            Self::Flooder => Box::new(flooder::Flooder),
+            Self::SignatureCorrupter => Box::new(signature_corrupter::SignatureCorrupter),
+        }
+    }
+}
+
+impl fmt::Display for Attack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What attackers of one network know together.
+#[derive(Debug, Default)]
+pub(crate) struct Conspiracy {
+    /// Blocks that were forged, by the block they are twins of.
+    pub twins: BTreeMap<BlockId, BlockId>,
+}
+
+/// A connected node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listener {
+    pub node: usize,
+    /// One of us.
+    pub accomplice: bool,
+}
+
+/// What an attacker sees when it is asked.
+pub(crate) struct Scene<'a> {
+    /// Its own, which also signs for its node.
+    pub key: &'a SecretKey,
+    pub genesis_id: GenesisId,
+    /// Its node, as it runs.
+    pub running: &'a Running,
+    pub listeners: Vec<Listener>,
+    pub random: &'a mut Random,
+    pub conspiracy: &'a mut Conspiracy,
+}
+
+/// Something that an attacker sends.
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    /// Gossip to all, as the node would.
+    Publish(Topic, Bytes),
+    /// Gossip to one, not before so much time has passed.
+    Send {
+        to: usize,
+        after: Micros,
+        topic: Topic,
+        data: Bytes,
+    },
+}
+
+impl Scene<'_> {
+    /// `data` for one half of the honest listeners and `twin` for the other; accomplices get `data`. The
+    /// halves are the same each time.
+    pub fn split(&self, topic: Topic, data: &Bytes, twin: &Bytes) -> Vec<Act> {
+        let send = |listener: &Listener| {
+            let told_the_twin = !listener.accomplice && listener.node % 2 == 1;
+            let data = if told_the_twin { twin } else { data };
+            self.to_one(listener.node, 0, topic, data)
+        };
+        self.listeners.iter().map(send).collect()
+    }
+
+    /// `data` for one listener.
+    pub fn to_one(&self, to: usize, after: Micros, topic: Topic, data: &Bytes) -> Act {
+        Act::Send {
+            to,
+            after,
+            topic,
+            data: data.clone(),
+        }
+    }
+}
+
+/// The hook. What is not changed does what an honest node does.
+pub(crate) trait Attacker {
+    /// Instead of publishing what the node signed or made.
+    fn publish(&mut self, scene: &mut Scene<'_>, topic: Topic, data: Bytes) -> Vec<Act> {
+        let _ = scene;
+        vec![Act::Publish(topic, data)]
+    }
+
+    /// Whether the node passes on what it was told and has accepted. `from_accomplice`: by one of us.
+    fn passes_on(&self, from_accomplice: bool) -> bool {
+        let _ = from_accomplice;
+        true
+    }
+
+    /// Sent just before something of others is passed on.
+    fn before_passing_on(&mut self, scene: &mut Scene<'_>, topic: Topic, data: &Bytes) -> Vec<Act> {
+        let _ = (scene, topic, data);
+        Vec::new()
+    }
+
+    /// Changes the answer to a peer's question.
+    fn answer(&mut self, scene: &mut Scene<'_>, response: &mut proto::SyncResponse) {
+        let _ = (scene, response);
+    }
+
+    /// Changes what the node gives its ledger to do.
+    fn job(&mut self, scene: &mut Scene<'_>, job: &mut Job) {
+        let _ = (scene, job);
+    }
+
+    /// How far its wall clock is off, in milliseconds, if it lies about that.
+    fn skew_ms(&self, random: &mut Random) -> Option<i64> {
+        let _ = random;
+        None
+    }
+
+    /// The time between two turns, if it does something by itself.
+    fn turns(&self) -> Option<Micros> {
+        None
+    }
+
+    /// Its turn.
+    fn turn(&mut self, scene: &mut Scene<'_>) -> Vec<Act> {
+        let _ = scene;
+        Vec::new()
+    }
+}

@@ -1,0 +1,169 @@
+//! The plots: what each kind of scenario draws from its seed.
+
+use super::{Crash, DiskName, Kind, MILLISECOND, Partition, PowerCut, SECOND, Sabotage, Scenario};
+use crate::{attackers::Attack, random::Random};
+
+impl Scenario {
+    pub(super) fn calm(seed: u64, random: &mut Random) -> Self {
+        Self {
+            kind: Kind::Calm,
+            seed,
+            validators: 4,
+            followers: 0,
+            followers_at: 0,
+            block_time_ms: 250,
+            loss_percent: 0,
+            duplicate_percent: 0,
+            delay: (MILLISECOND, random.between(2, 20).saturating_mul(MILLISECOND)),
+            skew_ms: 300,
+            crashes: Vec::new(),
+            strike_at_work: false,
+            power_cut: None,
+            partition: None,
+            apart: Vec::new(),
+            submissions: 16,
+            heal_at: 2 * SECOND,
+            blocks_after: 3,
+            deadline: 60 * SECOND,
+            attackers: Vec::new(),
+            sabotage: Sabotage::None,
+        }
+    }
+
+    pub(super) fn storm(self, random: &mut Random) -> Self {
+        let heal_at = 7 * SECOND;
+        let crashes = (0..random.between(1, 4)).map(|_| Crash {
+            at: random.between(SECOND / 5, heal_at - SECOND),
+            nodes: vec![random.below(self.validators)],
+            down: random.between(100, 2_500).saturating_mul(MILLISECOND),
+        });
+        let mut crashes: Vec<Crash> = crashes.collect();
+        crashes.sort_by_key(|crash| crash.at);
+        let at = random.between(SECOND, 4 * SECOND);
+        let sides = (0..self.validators).map(|_| random.percent(50)).collect();
+        Self {
+            kind: Kind::Storm,
+            loss_percent: 5,
+            duplicate_percent: 5,
+            delay: (MILLISECOND, 50 * MILLISECOND),
+            partition: Some(Partition {
+                at,
+                until: at + random.between(SECOND, 3 * SECOND),
+                sides,
+            }),
+            crashes,
+            strike_at_work: true,
+            submissions: 30,
+            heal_at,
+            deadline: 180 * SECOND,
+            ..self
+        }
+    }
+
+    pub(super) fn all_crash(self, random: &mut Random) -> Self {
+        let all: Vec<usize> = (0..self.validators).collect();
+        let crash = |at, down| Crash {
+            at,
+            nodes: all.clone(),
+            down,
+        };
+        let first = random.between(600, 1_800).saturating_mul(MILLISECOND);
+        let second = first + random.between(1_200, 2_500).saturating_mul(MILLISECOND);
+        let down = |random: &mut Random| random.between(50, 800).saturating_mul(MILLISECOND);
+        let crashes = vec![crash(first, down(random)), crash(second, down(random))];
+        Self {
+            kind: Kind::AllCrash,
+            crashes,
+            heal_at: 5 * SECOND,
+            deadline: 120 * SECOND,
+            ..self
+        }
+    }
+
+    pub(super) fn late_joiner(self, random: &mut Random) -> Self {
+        let at = random.between(2_500, 3_500).saturating_mul(MILLISECOND);
+        let crash = Crash {
+            at: at + random.between(50, 1_000).saturating_mul(MILLISECOND),
+            nodes: vec![self.validators],
+            down: random.between(100, 500).saturating_mul(MILLISECOND),
+        };
+        Self {
+            kind: Kind::LateJoiner,
+            followers: 1,
+            followers_at: at,
+            loss_percent: 2,
+            crashes: vec![crash],
+            strike_at_work: true,
+            heal_at: 5 * SECOND,
+            ..self
+        }
+    }
+
+    pub(super) fn lone(self, random: &mut Random) -> Self {
+        let mut at = 0;
+        let crashes = (0..4).map(|_| {
+            at += random.between(300, 1_200).saturating_mul(MILLISECOND);
+            Crash {
+                at,
+                nodes: vec![0],
+                down: random.between(10, 300).saturating_mul(MILLISECOND),
+            }
+        });
+        let crashes = crashes.collect();
+        Self {
+            kind: Kind::Lone,
+            validators: 1,
+            crashes,
+            strike_at_work: true,
+            heal_at: 5 * SECOND,
+            ..self
+        }
+    }
+
+    /// Seeds go through the disks, then on to the next sync; every other one has four validators.
+    pub(super) fn every_sync(self, seed: u64, random: &mut Random) -> Self {
+        let validators = if seed.is_multiple_of(2) { 1 } else { 4 };
+        let disk =
+            [DiskName::Blocks, DiskName::States, DiskName::Log][usize::try_from(seed / 2 % 3).unwrap_or(0)];
+        let power_cut = PowerCut {
+            node: random.below(validators),
+            disk,
+            after_syncs: seed / 6,
+        };
+        Self {
+            kind: Kind::EverySync,
+            validators,
+            power_cut: Some(power_cut),
+            heal_at: 3 * SECOND,
+            ..self
+        }
+    }
+    /// One of four, or two of seven.
+    pub(super) fn attacked(self, attack: Attack, random: &mut Random) -> Self {
+        let (validators, attackers) = if random.percent(25) { (7, 2) } else { (4, 1) };
+        let first = random.below(validators);
+        let attackers: Vec<_> = (0..attackers)
+            .map(|next| ((first + next) % validators, attack))
+            .collect();
+        let heal_at = 4 * SECOND;
+        let honest = (first + attackers.len()) % validators;
+        let crash = random.percent(40).then(|| Crash {
+            at: random.between(SECOND / 2, heal_at - SECOND),
+            nodes: vec![honest],
+            down: random.between(50, 1_000).saturating_mul(MILLISECOND),
+        });
+        Self {
+            kind: Kind::Attacked(attack),
+            validators,
+            attackers,
+            loss_percent: 2,
+            duplicate_percent: 2,
+            delay: (MILLISECOND, 30 * MILLISECOND),
+            crashes: crash.into_iter().collect(),
+            strike_at_work: true,
+            heal_at,
+            deadline: 180 * SECOND,
+            ..self
+        }
+    }
+}
