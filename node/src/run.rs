@@ -245,6 +245,7 @@ pub async fn start(options: Options) -> Result<Node, StartError> {
     let status = Status {
         height: info.height,
         head_id: info.id,
+        work: start.parent.lineage.work().map(|chain| chain.work().to_bytes()),
     };
     let config = aureon_protocol::Config {
         secret_key: options.node_key,

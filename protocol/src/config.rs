@@ -76,15 +76,23 @@ pub struct Status {
     pub height: u64,
     /// The id of the head. At height 0 it is the genesis id.
     pub head_id: BlockId,
+    /// Proof of work: the work of all blocks up to the head, big-endian. `None` where validators vote.
+    pub work: Option<[u8; 32]>,
 }
 
 impl Status {
-    /// Reads a status from the wire. `None` if a field is missing or the id is not of 32 bytes.
+    /// Reads a status from the wire. `None` if a field that every engine has is missing, or id or work
+    /// are not of 32 bytes.
     pub fn from_proto(status: &proto::Status) -> Option<Self> {
         let head_id = BlockId::from_slice(status.head_id.as_deref()?)?;
+        let work = match status.work.as_deref() {
+            Some(work) => Some(work.try_into().ok()?),
+            None => None,
+        };
         Some(Self {
             height: status.height?,
             head_id,
+            work,
         })
     }
 
@@ -93,6 +101,7 @@ impl Status {
         proto::Status {
             height: Some(self.height),
             head_id: Some(Bytes::copy_from_slice(self.head_id.as_bytes())),
+            work: self.work.map(|work| Bytes::copy_from_slice(&work)),
         }
     }
 }

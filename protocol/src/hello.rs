@@ -168,6 +168,7 @@ mod tests {
     const STATUS: Status = Status {
         height: 7,
         head_id: BlockId([7; 32]),
+        work: Some([5; 32]),
     };
 
     #[test]
@@ -238,6 +239,7 @@ mod tests {
         request.status = Some(proto::Status {
             height: Some(1),
             head_id: None,
+            work: None,
         });
         assert_eq!(judge_question(own.id, &request), Err(HelloError::Status));
         let mut answer = respond(&own, STATUS, "", &request);

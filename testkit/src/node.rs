@@ -224,6 +224,7 @@ impl Node {
             status: Status {
                 height: info.height,
                 head_id: info.id,
+                work: None,
             },
             told: None,
             tokens: 0,

@@ -21,6 +21,7 @@
 mod alarm;
 mod batch;
 mod effect;
+pub mod headers;
 mod input;
 mod machine;
 mod offence;

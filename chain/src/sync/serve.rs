@@ -62,6 +62,7 @@ impl RangeAnswer {
         let status = proto::Status {
             height: Some(head.height),
             head_id: Some(bytes::Bytes::copy_from_slice(head.id.as_bytes())),
+            work: None,
         };
         proto::RangeResponse {
             blocks: self.blocks,

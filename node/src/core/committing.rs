@@ -2,7 +2,6 @@
 
 use aureon_chain::{assembly, sync};
 use aureon_consensus::Now;
-use aureon_protocol::Status;
 use aureon_types::{CommitCertificate, CommitSignature, SignedVote, VoteKind};
 
 use super::{Committed, Committing, Core, Effect, HeadChange, Imported, Job};
@@ -82,7 +81,7 @@ impl Core {
             undone: Vec::new(),
             applied: vec![(height, id)],
         }));
-        effects.push(Effect::SetStatus(Status { height, head_id: id }));
+        effects.push(Effect::SetStatus(self.own_status()));
         self.assembly_input(now, assembly::Input::Committed { height }, effects);
         let moved = sync::Input::HeadChanged {
             head: sync::Head { height, id },

@@ -31,7 +31,7 @@ use std::{
 
 use aureon_chain::{assembly, mempool, production, sync};
 use aureon_consensus::{Engine, Now};
-use aureon_protocol::PeerId;
+use aureon_protocol::{PeerId, Status};
 use aureon_types::{BlockId, Genesis, SecretKey};
 
 use crate::adapters::View;
@@ -276,6 +276,17 @@ impl Core {
     /// The last committed block.
     pub fn head(&self) -> (u64, BlockId) {
         (self.parent.info.height, self.parent.info.id)
+    }
+
+    /// How far this node has come, for peers.
+    pub(crate) fn own_status(&self) -> Status {
+        let (height, head_id) = self.head();
+        let work = self.parent.lineage.work().map(|chain| chain.work().to_bytes());
+        Status {
+            height,
+            head_id,
+            work,
+        }
     }
 
     /// Its time, in milliseconds since 1970-01-01 UTC.

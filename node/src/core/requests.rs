@@ -42,8 +42,7 @@ impl Core {
     }
 
     pub(super) fn ask_for_status(&mut self, peer: PeerId, effects: &mut Vec<Effect>) {
-        let (height, head_id) = self.head();
-        let status = Status { height, head_id }.to_proto();
+        let status = self.own_status().to_proto();
         self.ask(
             peer,
             Asked::Status,

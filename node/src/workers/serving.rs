@@ -42,7 +42,7 @@ fn answer(services: &Services, serving: Serving) -> Result<Option<sync_response:
     } = serving;
     Ok(match request {
         // Answered by the network itself.
-        sync_request::Request::Status(_) => None,
+        sync_request::Request::Status(_) | sync_request::Request::Headers(_) => None,
         sync_request::Request::Range(request) => range(services, &request, head)?,
         sync_request::Request::Block(request) => match assembly::decode_block_request(&request) {
             Ok(id) => {

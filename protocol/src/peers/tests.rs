@@ -8,6 +8,7 @@ const OTHER: &[u8] = b"another genesis";
 const STATUS: Status = Status {
     height: 3,
     head_id: aureon_types::BlockId([3; 32]),
+    work: None,
 };
 const HELLO_TIME: Duration = Duration::from_secs(10);
 

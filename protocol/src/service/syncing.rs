@@ -306,6 +306,7 @@ mod tests {
             Status {
                 height: 1,
                 head_id: BlockId([1; 32]),
+                work: None,
             },
         );
         let mut telling = Telling::default();

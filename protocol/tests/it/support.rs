@@ -33,6 +33,7 @@ pub fn status(height: u64) -> Status {
     Status {
         height,
         head_id: BlockId([7; 32]),
+        work: None,
     }
 }
 

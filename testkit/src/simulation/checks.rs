@@ -97,7 +97,14 @@ impl Simulation {
         self.trace.record(self.now, node, "head", head_id.as_bytes());
         self.report.height = self.report.height.max(height);
         if self.nodes[node].honest {
-            self.announce(node, Status { height, head_id });
+            self.announce(
+                node,
+                Status {
+                    height,
+                    head_id,
+                    work: None,
+                },
+            );
             self.check_chain(node);
         }
     }
