@@ -23,7 +23,8 @@ pub struct Config {
     pub empty_blocks: EmptyBlocks,
     /// How long the steps of a round wait.
     pub timeouts: BftTimeouts,
-    /// The validators of every height.
+    /// The validators, as the block that the engine starts on fixes them. Each committed block brings
+    /// its own ([`crate::Input::Committed`]).
     pub schedule: Schedule,
     /// Signs our votes and proposals. `None`: this node follows and never signs.
     pub key: Option<SecretKey>,

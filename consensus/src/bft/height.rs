@@ -29,6 +29,9 @@ impl Bft {
         if let Some(schedule) = lineage.schedule() {
             self.config.schedule = schedule.clone();
         }
+        if self.epoch(head.height.saturating_add(1)).is_none() && self.halted.is_none() {
+            self.halt_without_validators(effects);
+        }
         if self.phase == Phase::Running && head.height < self.height() {
             return; // an import that consensus has overtaken
         }

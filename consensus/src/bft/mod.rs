@@ -119,13 +119,9 @@ impl Bft {
             value_payload: ValuePayload::ProposalAndParts,
             enabled: false,
         };
-        let members = Members::new(
-            config
-                .schedule
-                .epoch(next)
-                .unwrap_or(config.schedule.current())
-                .clone(),
-        );
+        // Where the schedule does not know the next height, the engine halts below.
+        let epoch = config.schedule.epoch(next).unwrap_or(config.schedule.current());
+        let members = Members::new(epoch.clone());
         let port = Port::new(guard, linear(&config.timeouts), now.wall_ms);
         let mut this = Self {
             // The core buffers nothing: what is for later waits in `future`.
@@ -142,7 +138,9 @@ impl Bft {
             drops: Drops::default(),
             halted: None,
         };
-        if log.is_empty()
+        if this.epoch(next).is_none() {
+            this.halt_without_validators(effects);
+        } else if log.is_empty()
             || log
                 .iter()
                 .any(|record| record.height().is_some_and(|height| height != next))
@@ -201,6 +199,7 @@ impl Bft {
         self.config.schedule.epoch(height)
     }
 
+    /// The epoch of the running height or the next, which is known unless the engine has halted.
     fn epoch_or_current(&self, height: u64) -> &Epoch {
         self.epoch(height).unwrap_or(self.config.schedule.current())
     }
@@ -274,11 +273,21 @@ impl Bft {
         if let Err(error) = result
             && !refused
         {
-            self.halt(&error, effects);
+            self.halt(&error.to_string(), effects);
         }
     }
 
-    fn halt(&mut self, error: &Error<Chain>, effects: &mut Vec<Effect>) {
+    /// A block was committed, or is what we start on, and nobody knows who decides the next.
+    fn halt_without_validators(&mut self, effects: &mut Vec<Effect>) {
+        let (next, schedule) = (self.head.height.saturating_add(1), &self.config.schedule);
+        let (epoch, until) = (schedule.current().number(), schedule.known_until());
+        self.halt(
+            &format!("the validators of height {next} are not known, only those of epoch {epoch} up to height {until}"),
+            effects,
+        );
+    }
+
+    fn halt(&mut self, error: &str, effects: &mut Vec<Effect>) {
         let reason = format!(
             "consensus halted at height {} round {}: {error}. This is a fault of the software or of the \
              log; the node follows the chain by range sync and does not sign. Restart it, and report this",

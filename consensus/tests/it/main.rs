@@ -8,6 +8,7 @@
 )]
 
 mod by_hand;
+mod changing;
 mod network;
 mod replay;
 mod scenarios;

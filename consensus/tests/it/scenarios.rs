@@ -8,7 +8,7 @@ use crate::{
     support::Random,
 };
 
-fn assert_holds(report: &Report) {
+pub fn assert_holds(report: &Report) {
     assert!(
         report.violations.is_empty(),
         "{:#?}",

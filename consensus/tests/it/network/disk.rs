@@ -120,6 +120,7 @@ impl Network {
             .mark
             .as_ref()
             .map(|bytes| SignMark::decode(bytes).expect("what we wrote"));
+        config.schedule = self.timeline.schedule(head.height);
         let mut effects = Vec::new();
         let engine = Engine::start(at(self.now), config, head, log, mark, &mut effects);
         self.nodes[node].engine = Some(engine);

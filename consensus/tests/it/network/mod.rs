@@ -6,18 +6,23 @@
 //! Invariants are checked as the run goes and end in [`Report::violations`].
 
 mod disk;
+mod epochs;
 mod links;
 mod node;
 mod perform;
 mod receive;
 mod sync;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aureon_consensus::{Effect, Engine, Input, LogRecord, SignMark};
 use aureon_types::{Address, BlockId, SecretKey, hash::blake3};
 
-use self::node::{Event, Node, Wire};
+pub use self::epochs::Epochs;
+use self::{
+    epochs::Timeline,
+    node::{Event, Node, Wire},
+};
 use crate::support::{Random, at, keys};
 
 pub type Micros = u64;
@@ -49,6 +54,8 @@ pub struct Scenario {
     pub publish_first: bool,
     /// Blocks on demand; transactions come at these times.
     pub on_demand: Option<Vec<Micros>>,
+    /// Who decides when. Every key belongs to a node, also while it has no power.
+    pub epochs: Epochs,
 }
 
 impl Scenario {
@@ -69,6 +76,7 @@ impl Scenario {
             no_blocks_before: 0,
             publish_first: false,
             on_demand: None,
+            epochs: Epochs::fixed(validators),
         }
     }
 }
@@ -90,6 +98,9 @@ pub struct Report {
     pub rounds: Vec<u32>,
     /// When each height was first committed anywhere.
     pub committed: BTreeMap<u64, Micros>,
+    /// Who built each block, and who signed the first certificate that was seen of it.
+    pub built: BTreeMap<u64, usize>,
+    pub signed: BTreeMap<u64, BTreeSet<usize>>,
     /// By node: the logs that its disk has held, one per height.
     pub logs: Vec<BTreeMap<u64, Vec<LogRecord>>>,
 }
@@ -103,6 +114,8 @@ pub struct Network {
     events: BTreeMap<(Micros, u64), (usize, Option<u32>, Event)>,
     nodes: Vec<Node>,
     keys: Vec<SecretKey>,
+    timeline: Timeline,
+    builders: BTreeMap<BlockId, usize>,
     decided: BTreeMap<u64, BlockId>,
     /// What each honest key has sent, per kind, height and round.
     sent: BTreeMap<(Address, u8, u64, u32), Vec<u8>>,
@@ -125,6 +138,8 @@ impl Network {
             sequence: 0,
             events: BTreeMap::new(),
             nodes: (0..count).map(|_| Node::default()).collect(),
+            timeline: Timeline::new(&scenario.epochs, &keys(scenario.validators)),
+            builders: BTreeMap::new(),
             keys: keys(scenario.validators),
             decided: BTreeMap::new(),
             sent: BTreeMap::new(),
@@ -169,7 +184,7 @@ impl Network {
             if self.nodes.iter().all(|node| node.head() >= self.scenario.heights) {
                 return;
             }
-            if when > GIVE_UP {
+            if when > self.give_up() {
                 let nodes: Vec<String> = self
                     .nodes
                     .iter()
@@ -186,6 +201,12 @@ impl Network {
             }
         }
         self.violate("nothing left to do".to_owned());
+    }
+
+    /// Ten minutes after the last thing that the scenario does.
+    fn give_up(&self) -> Micros {
+        let healed = self.scenario.partition.as_ref().map_or(0, |(_, until, _)| *until);
+        GIVE_UP + healed.max(self.scenario.no_blocks_before)
     }
 
     fn on_event(&mut self, node: usize, event: Event) {

@@ -1,13 +1,13 @@
 //! What an engine asks for: building, executing, committing.
 
-use aureon_consensus::{Effect, Evidence, Head, Input, Lineage};
-use aureon_types::{Address, CommitCertificate, SignedProposal, SignedVote};
+use aureon_consensus::{Effect, Evidence, Head, Input};
+use aureon_types::{Address, BlockId, CommitCertificate, SignedProposal, SignedVote};
 
 use super::{
     Network,
     node::{Block, Event, Job, Wire},
 };
-use crate::support::{GENESIS, at, config};
+use crate::support::{GENESIS, at};
 
 impl Network {
     pub(super) fn perform(&mut self, node: usize, effect: Effect) {
@@ -105,6 +105,7 @@ impl Network {
             timestamp_ms: (parent + 1).max(at(self.now).wall_ms),
             valid: !invalid,
         };
+        self.builders.insert(block.id(), node);
         let took = self.random.between(500, 5_000);
         self.schedule(
             took,
@@ -157,6 +158,20 @@ impl Network {
         }
     }
 
+    fn note_committed(&mut self, height: u64, id: &BlockId, certificate: &CommitCertificate) {
+        self.report.committed.entry(height).or_insert(self.now);
+        if let Some(builder) = self.builders.get(id) {
+            self.report.built.insert(height, *builder);
+        }
+        let signer = |address: &Address| self.keys.iter().position(|key| key.address() == *address);
+        let signers = certificate
+            .signatures
+            .iter()
+            .filter_map(|commit| signer(&commit.validator));
+        let signers = signers.collect();
+        self.report.signed.entry(height).or_insert(signers);
+    }
+
     pub(super) fn on_stored(&mut self, node: usize, blocks: Vec<(Block, CommitCertificate)>) {
         let mut head = None;
         for (block, certificate) in blocks {
@@ -170,12 +185,12 @@ impl Network {
             if !block.valid {
                 self.violate(format!("node {node} decided an invalid block at {height}"));
             }
-            if let Err(fault) = certificate.verify(&crate::support::set(&self.keys), &GENESIS) {
+            if let Err(fault) = certificate.verify(&self.timeline.set(height), &GENESIS) {
                 self.violate(format!(
                     "node {node} has a false certificate at {height}: {fault}"
                 ));
             }
-            self.report.committed.entry(height).or_insert(self.now);
+            self.note_committed(height, &id, &certificate);
             head = Some(Head {
                 height,
                 block_id: id,
@@ -192,7 +207,7 @@ impl Network {
                 self.nodes[node].transactions = 0;
                 self.input(node, Input::PendingTransactions(false));
             }
-            let lineage = Lineage::Voting(config(&self.keys, None).schedule);
+            let lineage = self.timeline.lineage(head.height);
             self.input(node, Input::Committed(head, lineage));
             self.broadcast(node, &Wire::Status(head.height));
             self.sync(node);

@@ -1,13 +1,13 @@
 //! What arrives at a node.
 
-use aureon_consensus::{Admit, Input, Lineage, Message, verify};
+use aureon_consensus::{Admit, Input, Message, verify};
 use aureon_types::{SignedProposal, hash::blake3};
 
 use super::{
     Network,
     node::{Block, Wire},
 };
-use crate::support::{GENESIS, config};
+use crate::support::GENESIS;
 
 impl Network {
     pub(super) fn on_wire(&mut self, node: usize, from: usize, wire: Wire) {
@@ -72,7 +72,7 @@ impl Network {
         if engine.admit(&message) != Admit::Verify {
             return;
         }
-        let lineage = Lineage::Voting(config(&self.keys, None).schedule);
+        let lineage = self.timeline.lineage(self.nodes[node].head());
         match verify(message, &lineage, &GENESIS) {
             Ok(verified) => self.input(node, Input::Message(verified)),
             Err(fault) => self.violate(format!("a message failed at {node}: {fault}")),

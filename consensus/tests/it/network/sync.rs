@@ -54,7 +54,7 @@ impl Network {
     }
 
     pub(super) fn on_range(&mut self, node: usize, from: usize, blocks: Vec<(Block, CommitCertificate)>) {
-        let set = crate::support::set(&self.keys);
+        let lineage = self.timeline.lineage(self.nodes[node].head());
         let first = self.nodes[node].head() + 1;
         let mut good = Vec::new();
         let new = blocks.into_iter().skip_while(|(block, _)| block.height < first);
@@ -62,7 +62,11 @@ impl Network {
             if block.height != next || block.id() != certificate.block_id {
                 break;
             }
-            if certificate.verify(&set, &GENESIS).is_err() {
+            // Further on nobody here knows who decides: that range is asked for again.
+            let Some(set) = lineage.validators(next) else {
+                break;
+            };
+            if certificate.verify(set, &GENESIS).is_err() {
                 if self.scenario.equivocator != Some(from) {
                     self.violate(format!("honest {from} served a false certificate"));
                 }
