@@ -12,4 +12,5 @@ mod changing;
 mod network;
 mod replay;
 mod scenarios;
+mod stalls;
 mod support;

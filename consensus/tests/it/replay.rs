@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    network::{Report, SECOND, Scenario, run},
+    network::{Damage, Report, SECOND, Scenario, run},
+    scenarios::assert_holds,
     support::{GENESIS, at, config, genesis_head, keys},
 };
 use aureon_consensus::{
     Effect, Engine, Input, Lineage, LogRecord, Message, SignMark, VerifiedMessage, verify,
 };
-use aureon_types::{Address, SecretKey};
+use aureon_types::{Address, BlockId, SecretKey};
 
 /// Logs of height 1 of all validators, of a network that needed several rounds.
 fn recorded(seed: u64) -> Report {
@@ -59,6 +60,8 @@ fn message(record: &LogRecord) -> Option<Message> {
 /// A life that begins with a log, and then hears everything again.
 struct Life {
     engine: Engine,
+    /// Proposals that a peer would serve with the block.
+    served: Proposals,
     now: u64,
     own: Own,
     signer: Address,
@@ -75,6 +78,7 @@ impl Life {
         let signer = key.address();
         let mut life = Self {
             engine,
+            served: BTreeMap::new(),
             now: 0,
             own,
             signer,
@@ -99,7 +103,7 @@ impl Life {
                 }
                 Effect::Commit { .. } => self.decided = true,
                 Effect::Halted { reason } | Effect::SigningStopped { reason } => panic!("{reason}"),
-                asked @ (Effect::Execute { .. } | Effect::Build { .. }) => self.asked.push(asked),
+                asked @ (Effect::Execute { .. } | Effect::Fetch { .. }) => self.asked.push(asked),
                 _ => {}
             }
         }
@@ -111,24 +115,31 @@ impl Life {
         self.perform(effects);
     }
 
-    /// Every body that is asked for is here and valid.
+    /// Every body that is asked for is here and valid, or comes from a peer with its proposal.
     fn answer(&mut self) {
-        for asked in std::mem::take(&mut self.asked) {
-            if let Effect::Execute {
-                height,
-                round,
-                proposer,
-                block_id,
-                ..
-            } = asked
-            {
-                self.input(Input::Executed {
-                    height,
-                    round,
-                    proposer,
-                    block_id,
-                    valid: true,
-                });
+        while !self.asked.is_empty() {
+            for asked in std::mem::take(&mut self.asked) {
+                match asked {
+                    Effect::Execute {
+                        height,
+                        round,
+                        proposer,
+                        block_id,
+                        ..
+                    } => self.input(Input::Executed {
+                        height,
+                        round,
+                        proposer,
+                        block_id,
+                        valid: true,
+                    }),
+                    Effect::Fetch { block_id, .. } => {
+                        if let Some(proposal) = self.served.get(&block_id).cloned() {
+                            self.input(Input::Message(proposal));
+                        }
+                    }
+                    other => panic!("{other:?} is not asked of peers"),
+                }
             }
         }
     }
@@ -152,27 +163,63 @@ impl Life {
     }
 }
 
-/// For every prefix of the log (a crash loses any tail that was not synced): the restarted engine does
-/// not contradict what it may have sent before, and is never without a timer, also while it hears again
-/// what the others said.
+/// For every prefix of the log (a crash loses any tail that was not synced), and for every prefix whose
+/// last record is cut or damaged: the restarted engine does not contradict what it may have sent before,
+/// is never without a timer, and decides once it has heard again what the others said (unless what they
+/// decided was a block of its own, of which nobody can have heard yet).
 #[test]
 fn every_prefix_of_a_log_recovers() {
-    let report = recorded(1);
-    for (key, logs) in keys(4).iter().zip(&report.logs) {
-        let (log, signer) = (&logs[&1], key.address());
-        let others = log
+    let mut decided = 0;
+    for seed in 1..=3 {
+        let report = recorded(seed);
+        let all: Vec<Message> = report
+            .logs
             .iter()
+            .flat_map(|logs| &logs[&1])
             .filter_map(message)
-            .filter(|message| message.author() != Some(signer));
-        let heard: Vec<VerifiedMessage> = others.map(verified).collect();
-        for length in 0..=log.len() {
-            recover(key, &log[..length], &heard);
+            .collect();
+        let served = proposals(&all);
+        for (key, logs) in keys(4).iter().zip(&report.logs) {
+            let others = all
+                .iter()
+                .filter(|message| message.author() != Some(key.address()));
+            let heard: Vec<VerifiedMessage> = others.cloned().map(verified).collect();
+            for length in 0..=logs[&1].len() {
+                decided += u32::from(recover(key, &logs[&1][..length], &heard, &served));
+            }
+        }
+    }
+    assert!(decided > 100, "{decided} restarts decided");
+}
+
+/// What a crash leaves of a last record is not taken for another: the reader stops before it, and what is
+/// left is a shorter prefix.
+#[test]
+fn a_last_record_that_is_cut_or_damaged_leaves_a_prefix() {
+    let report = recorded(1);
+    let log = &report.logs[0][&1];
+    for record in log {
+        let bytes = record.encode();
+        for length in 0..bytes.len() {
+            assert!(LogRecord::decode(&bytes[..length]).is_err(), "cut to {length}");
+        }
+        for position in 0..bytes.len() {
+            let mut damaged = bytes.to_vec();
+            damaged[position] ^= 1;
+            // The file's check notices it before; and were it not so, it is not the record.
+            assert_ne!(
+                LogRecord::decode(&damaged).as_ref(),
+                Ok(record),
+                "byte {position}"
+            );
         }
     }
 }
 
-fn recover(key: &SecretKey, kept: &[LogRecord], heard: &[VerifiedMessage]) {
-    let signer = key.address();
+type Proposals = BTreeMap<BlockId, VerifiedMessage>;
+
+fn recover(key: &SecretKey, kept: &[LogRecord], heard: &[VerifiedMessage], served: &Proposals) -> bool {
+    let (signer, length) = (key.address(), kept.len());
     // What was synced before the crash was perhaps sent; what was not synced was not.
     let mut own = Own::new();
     kept.iter()
@@ -180,22 +227,67 @@ fn recover(key: &SecretKey, kept: &[LogRecord], heard: &[VerifiedMessage]) {
         .for_each(|message| note(&mut own, &signer, &message));
     let mark = own.keys().next_back().copied().unwrap_or(SignMark::INITIAL);
     let mut life = Life::start(key, kept, Some(mark), own);
+    // A proposal of our own that the log has lost was not sent.
+    let lost = |proposal: &VerifiedMessage| {
+        proposal.message().author() == Some(signer)
+            && !kept
+                .iter()
+                .any(|record| message(record).as_ref() == Some(proposal.message()))
+    };
+    life.served = served.clone();
+    life.served.retain(|_, proposal| !lost(proposal));
+    let can_decide = life.served.len() == served.len();
     life.answer();
-    for _ in 0..6 {
+    for _ in 0..12 {
         assert!(
             life.decided || !life.timers.is_empty(),
-            "stuck after {} records",
-            kept.len()
+            "stuck after {length} records"
         );
         life.hear_all(heard);
         life.next_timer();
     }
-    // The others are silent from here on, but it has not lost its timers.
     assert!(
-        life.decided || !life.timers.is_empty(),
-        "stuck after {} records",
-        kept.len()
+        life.decided || !can_decide,
+        "undecided after {length} records: {:?}",
+        life.engine.status()
     );
+    life.decided
+}
+
+fn proposals(messages: &[Message]) -> Proposals {
+    let proposals = messages.iter().filter_map(|message| match message {
+        Message::Proposal(signed) => Some((signed.proposal.block_id, verified(message.clone()))),
+        _ => None,
+    });
+    proposals.collect()
+}
+
+/// In a running network, at every job of the disk: the last record of what was synced, and perhaps sent,
+/// is unreadable after the crash, with or without the sign-mark.
+#[test]
+fn a_damaged_last_record_stops_neither_the_validator_nor_the_chain() {
+    for damage in [Damage::LastRecord, Damage::LastRecordAndMark] {
+        for job in 1..=40 {
+            let report = run(Scenario {
+                heights: 8,
+                loss_percent: 2,
+                crashes: vec![(0, job), (1, job + 11)],
+                damage: Some(damage),
+                ..Scenario::calm(job, if job % 2 == 0 { 4 } else { 2 })
+            });
+            assert_holds(&report);
+            assert!(
+                report.stopped.is_empty(),
+                "{damage:?} at {job}: {:?}",
+                report.stopped
+            );
+            assert!(
+                report.ended < 180 * SECOND,
+                "{damage:?} at {job}: {} us",
+                report.ended
+            );
+        }
+    }
 }
 
 /// The mark survives, the log does not: nothing is signed up to the mark, and later rounds go on.

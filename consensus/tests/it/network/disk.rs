@@ -4,7 +4,7 @@ use aureon_consensus::{Engine, Head, Input, LogRecord, SignMark};
 use aureon_types::EmptyBlocks;
 
 use super::{
-    Network, SECOND,
+    Damage, Network, SECOND,
     node::{Event, Job, Node, Wire},
 };
 use crate::support::{at, config, genesis_head};
@@ -41,6 +41,9 @@ impl Network {
                 self.nodes[node].mark = Some(mark.encode().to_vec());
             }
         }
+        if let Some(damage) = self.scenario.damage {
+            self.damage(node, damage);
+        }
         let old = std::mem::take(&mut self.nodes[node]);
         let kept = Node {
             life: old.life + 1,
@@ -58,8 +61,18 @@ impl Network {
                 ..kept
             }
         };
-        let down = self.random.between(SECOND / 10, 8 * SECOND);
+        let usual = self.random.between(SECOND / 10, 8 * SECOND);
+        let down = self.scenario.down.unwrap_or(usual);
         self.schedule(down, node, None, Event::Restart);
+    }
+
+    /// One bit of the last record is wrong: the reader stops before it.
+    fn damage(&mut self, node: usize, damage: Damage) {
+        let kept = &mut self.nodes[node];
+        kept.log.1.pop();
+        if matches!(damage, Damage::LastRecordAndMark) {
+            kept.mark = None;
+        }
     }
 
     pub(super) fn on_disk_done(&mut self, node: usize) {

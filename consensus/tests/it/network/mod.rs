@@ -42,6 +42,10 @@ pub struct Scenario {
     pub equivocator: Option<usize>,
     /// These nodes die in the middle of these disk jobs of theirs, and restart.
     pub crashes: Vec<(usize, u64)>,
+    /// How long a crashed node stays down; a few seconds by default.
+    pub down: Option<Micros>,
+    /// What every crash does to the log, beside losing what was not synced.
+    pub damage: Option<Damage>,
     /// A crash of this node also loses its disk.
     pub wiped: Option<usize>,
     /// This node uses the key of that one.
@@ -58,6 +62,15 @@ pub struct Scenario {
     pub epochs: Epochs,
 }
 
+/// The end of a log after a crash, although it was synced and perhaps published.
+#[derive(Clone, Copy, Debug)]
+pub enum Damage {
+    /// The last record is unreadable. The sign-mark is whole.
+    LastRecord,
+    /// The last record is unreadable and the sign-mark is lost: whole frames stood behind the damage.
+    LastRecordAndMark,
+}
+
 impl Scenario {
     /// Nothing goes wrong.
     pub fn calm(seed: u64, validators: usize) -> Self {
@@ -70,6 +83,8 @@ impl Scenario {
             duplicate_percent: 0,
             equivocator: None,
             crashes: Vec::new(),
+            down: None,
+            damage: None,
             wiped: None,
             same_key: None,
             partition: None,
@@ -206,7 +221,10 @@ impl Network {
     /// Ten minutes after the last thing that the scenario does.
     fn give_up(&self) -> Micros {
         let healed = self.scenario.partition.as_ref().map_or(0, |(_, until, _)| *until);
-        GIVE_UP + healed.max(self.scenario.no_blocks_before)
+        GIVE_UP
+            + healed
+                .max(self.scenario.no_blocks_before)
+                .max(self.scenario.down.unwrap_or(0))
     }
 
     fn on_event(&mut self, node: usize, event: Event) {
