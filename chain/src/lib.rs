@@ -18,6 +18,7 @@ pub mod import;
 pub mod mempool;
 pub mod production;
 pub mod sync;
+pub mod system;
 
 #[cfg(test)]
 mod testing;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aureon_consensus::Epoch;
 use aureon_types::{
     Account, Action, Address, Amount, GenesisId, Hash, SecretKey, StateChanges, Transaction, Validator,
     ValidatorSet, VerifiedTransaction, account::EMPTY_TRIE_ROOT, hash::blake3, transaction::TRANSFER_GAS,
@@ -9,8 +10,9 @@ use aureon_types::{
 use bytes::Bytes;
 
 use crate::{
-    execution::{StateCommitment, StateError, StateReader},
-    import::{HeightRules, HeightValidators},
+    execution::{BlockContext, StateCommitment, StateError, StateReader},
+    import::{HeightEngine, HeightRules, HeightValidators, MAX_AHEAD_MS, TimeRule},
+    system::{AuthorityRules, Rules},
 };
 
 /// The network of all tests.
@@ -167,18 +169,45 @@ pub fn validators(seeds: std::ops::RangeInclusive<u8>) -> ValidatorSet {
     .unwrap()
 }
 
-/// Rules of a network with four authorities, keys 1 to 4.
-pub fn rules() -> HeightRules {
+/// Signs for another network than [`GENESIS`].
+pub fn sign_for(sender: u8, transaction: &Transaction, genesis_id: &GenesisId) -> VerifiedTransaction {
+    VerifiedTransaction::verify(transaction.sign(&key(sender), genesis_id), genesis_id).unwrap()
+}
+
+/// What execution knows of a block of height 7 in which the engine does nothing.
+pub fn context() -> BlockContext {
+    BlockContext {
+        genesis_id: GENESIS,
+        height: 7,
+        proposer: Address([0xaa; 20]),
+        gas_limit: 10 * TRANSFER_GAS,
+        min_gas_price: 2,
+        reward: Amount::ZERO,
+        rules: Rules::Work,
+    }
+}
+
+/// Rules of a network with four authorities, keys 1 to 4, for a block on one of this time.
+pub fn rules_after(timestamp_ms: u64) -> HeightRules {
     let set = validators(1..=4);
+    let rules = AuthorityRules {
+        epoch_blocks: 1_000,
+        vote_expiry_blocks: 100,
+    };
+    let validators = HeightValidators {
+        previous: set.clone(),
+        next_hash: set.hash(),
+        epoch: Epoch::genesis(set, rules.epoch_blocks),
+    };
     HeightRules {
         genesis_id: GENESIS,
         gas_limit: 100 * TRANSFER_GAS,
         min_gas_price: 1,
-        target: None,
-        validators: Some(HeightValidators {
-            previous: set.clone(),
-            next_hash: set.hash(),
-            current: set,
-        }),
+        reward: Amount::ZERO,
+        time: TimeRule {
+            after_ms: timestamp_ms,
+            max_ahead_ms: MAX_AHEAD_MS,
+        },
+        engine: HeightEngine::Authority(rules, validators),
     }
 }

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use aureon_types::{
-    BlockId, EmptyBlocks, EngineKind, Genesis, GenesisId, SecretKey, Validator, ValidatorSet,
-    genesis::{BftTimeouts, PoaParameters},
-    validators::ValidatorSetError,
+    BlockId, EmptyBlocks, Genesis, GenesisId, SecretKey, genesis::BftTimeouts, validators::ValidatorSetError,
 };
 
-use crate::Schedule;
+use crate::{Epoch, Schedule};
 
 /// What the chain and the operator decide about consensus.
 #[derive(Clone, Debug)]
@@ -36,32 +34,27 @@ pub enum ConfigError {
     /// The validators are no valid set.
     #[error("the genesis names no usable validator set: {0}")]
     Validators(#[from] ValidatorSetError),
-    /// This software cannot run the engine.
-    #[error("the genesis asks for the engine \"{0}\", which this version cannot run; it runs \"poa\"")]
+    /// The engine does not vote; it is started in another way.
+    #[error("the engine \"{0}\" does not vote")]
     NoEngine(&'static str),
 }
 
 impl Config {
-    /// The engine and parameters that `genesis` selects.
+    /// The parameters that `genesis` gives an engine that votes, with the schedule of the first epoch.
     pub fn from_genesis(genesis: &Genesis, key: Option<SecretKey>) -> Result<Self, ConfigError> {
-        match &genesis.engine {
-            EngineKind::Pow(_) | EngineKind::Pos(_) => Err(ConfigError::NoEngine(genesis.engine.name())),
-            EngineKind::Poa(parameters) => Ok(Self {
-                genesis_id: genesis.id(),
-                engine: genesis.engine.name(),
-                block_time: Duration::from_millis(genesis.block_time_ms),
-                empty_blocks: genesis.empty_blocks,
-                timeouts: genesis.timeouts,
-                schedule: Schedule::fixed(authorities(parameters)?),
-                key,
-            }),
-        }
+        let (Some(set), Some(epoch_blocks)) = (genesis.validators()?, genesis.engine.epoch_blocks()) else {
+            return Err(ConfigError::NoEngine(genesis.engine.name()));
+        };
+        Ok(Self {
+            genesis_id: genesis.id(),
+            engine: genesis.engine.name(),
+            block_time: Duration::from_millis(genesis.block_time_ms),
+            empty_blocks: genesis.empty_blocks,
+            timeouts: genesis.timeouts,
+            schedule: Schedule::genesis(Epoch::genesis(set, epoch_blocks)),
+            key,
+        })
     }
-}
-
-fn authorities(parameters: &PoaParameters) -> Result<ValidatorSet, ValidatorSetError> {
-    let authorities = parameters.authorities.iter();
-    ValidatorSet::new(authorities.map(|key| Validator::new(*key, 1)).collect())
 }
 
 /// The last committed block.

@@ -7,11 +7,11 @@ use std::{
     thread,
 };
 
-use aureon_chain::mempool;
+use aureon_chain::{mempool, system::genesis_state};
 use aureon_consensus::{LogRecord, SignMark};
 use aureon_protocol::{Client, GenesisInfo, Multiaddr, Status};
 use aureon_storage::{Backend, BlockStore, FlushPolicy, StateStore, StorageError};
-use aureon_types::{Genesis, SecretKey, StateChanges};
+use aureon_types::{Genesis, SecretKey};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
@@ -158,7 +158,7 @@ fn open_stores(options: &Options, chain: Chain) -> Result<Services, StartError> 
         cache,
         FlushPolicy::default(),
         chain.genesis_id,
-        &StateChanges::of_balances(chain.genesis.balances.clone()),
+        &genesis_state(&chain.genesis),
     )?;
     Ok(Services {
         chain,

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use aureon_chain::mempool;
+use aureon_chain::{mempool, system::genesis_state};
 use aureon_consensus::{Now, SignMark};
 use aureon_node::{
     adapters::consensus_log::ConsensusLog,
@@ -21,7 +21,7 @@ use aureon_node::{
 };
 use aureon_protocol::{PeerId, Status, Topic};
 use aureon_storage::{BlockStore, FlushPolicy, StateStore, StorageError};
-use aureon_types::{Address, Amount, BlockId, SecretKey, StateChanges};
+use aureon_types::{Address, Amount, BlockId, SecretKey};
 use bytes::Bytes;
 
 use crate::{
@@ -175,9 +175,9 @@ impl Node {
         let blocks = self.disks.blocks.backend(format!("node-{index}/blocks.redb"));
         let blocks = BlockStore::open(blocks, CACHE_BYTES, chain.genesis_id)?;
         let states = self.disks.states.backend(format!("node-{index}/state.redb"));
-        let mut balances = genesis.balances.clone();
-        balances.extend(self.conjured);
-        let state = StateChanges::of_balances(balances);
+        let mut believed = genesis.as_ref().clone();
+        believed.balances.extend(self.conjured);
+        let state = genesis_state(&believed);
         let states = StateStore::open(states, CACHE_BYTES, FLUSH, chain.genesis_id, &state)?;
         let services = Services {
             chain,

@@ -1,24 +1,31 @@
 //! Applies transactions, one after the other.
 
 use aureon_types::{
-    Account, Action, Address, Amount, Failure, Hash, Receipt, RefusalCode, StateChanges, VerifiedTransaction,
-    merkle,
+    Account, Action, Address, Amount, Failure, GenesisId, Hash, Receipt, RefusalCode, StateChanges,
+    VerifiedTransaction, account::SYSTEM_ADDRESS, merkle,
 };
 use bytes::Bytes;
 
 use super::{Inapplicable, Overlay, Slot, StateCommitment, StateError, StateReader};
+use crate::system::{self, Rules, Sender, Stop};
 
 /// What execution knows of the block beside its transactions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockContext {
+    /// The network.
+    pub genesis_id: GenesisId,
     /// Height of the block.
     pub height: u64,
-    /// Receives the fees.
+    /// Receives the fees and, as its engine says, the reward.
     pub proposer: Address,
     /// Most gas that all transactions together may use.
     pub gas_limit: u64,
     /// Lowest gas price, in base units.
     pub min_gas_price: u64,
+    /// Base units that come into existence with the block.
+    pub reward: Amount,
+    /// What the engine does on chain.
+    pub rules: Rules,
 }
 
 /// Why a transaction was not executed.
@@ -50,7 +57,7 @@ pub struct Outcome {
     pub gas_used: u64,
     /// Credited to the proposer.
     pub fees: Amount,
-    /// The changed accounts.
+    /// The changed accounts and their storage.
     pub changes: StateChanges,
 }
 
@@ -112,7 +119,8 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
             gas_limit,
             min_gas_price,
             ..
-        } = self.context;
+        } = &self.context;
+        let (height, gas_limit, min_gas_price) = (*height, *gas_limit, *min_gas_price);
         if let Some(last_valid_height) = transaction.last_valid_height.filter(|last| *last < height) {
             return Err(Inapplicable::Expired {
                 last_valid_height,
@@ -137,6 +145,9 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
             gas_price: transaction.gas_price,
         })?;
         let address = signed.sender();
+        if address == SYSTEM_ADDRESS {
+            return Err(Inapplicable::SystemAccount.into());
+        }
         let sender = self.overlay.slot(&address)?;
         let account = self.overlay.get(sender);
         check_nonce(transaction.nonce, account.nonce)?;
@@ -179,7 +190,7 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
                 required,
             })
         } else {
-            self.act(&transaction.action, charged.sender)?
+            self.act(signed, charged.sender)?
         };
         if failure.is_some() {
             // However far the action came before it failed.
@@ -193,17 +204,19 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
         })
     }
 
-    fn act(&mut self, action: &Action, sender: Slot) -> Result<Option<Failure>, StateError> {
-        match action {
-            Action::Transfer { recipient, amount } => self.transfer(sender, recipient, *amount),
-            Action::Bond { .. }
-            | Action::Unbond { .. }
-            | Action::Delegate { .. }
-            | Action::Undelegate { .. }
-            | Action::Unjail
-            | Action::AuthorityVote { .. }
-            | Action::Evidence(_)
-            | Action::ClaimRewards { .. } => Ok(Some(Failure::refused(RefusalCode::WrongEngine))),
+    fn act(&mut self, signed: &VerifiedTransaction, sender: Slot) -> Result<Option<Failure>, StateError> {
+        let action = &signed.transaction().action;
+        if let Action::Transfer { recipient, amount } = action {
+            return self.transfer(sender, recipient, *amount);
+        }
+        let sender = Sender {
+            address: signed.sender(),
+            key: signed.transaction().public_key,
+        };
+        match system::act(&mut self.overlay, &self.context, sender, action) {
+            Ok(()) => Ok(None),
+            Err(Stop::Refused(failure)) => Ok(Some(failure)),
+            Err(Stop::State(error)) => Err(error),
         }
     }
 
@@ -214,6 +227,9 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
         recipient: &Address,
         amount: Amount,
     ) -> Result<Option<Failure>, StateError> {
+        if *recipient == SYSTEM_ADDRESS {
+            return Ok(Some(Failure::refused(RefusalCode::SystemAccount)));
+        }
         let account = *self.overlay.get(sender);
         let Some(balance) = account.balance.checked_sub(amount) else {
             return Ok(Some(Failure::InsufficientBalance {
@@ -222,34 +238,17 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
             }));
         };
         self.overlay.set(sender, Account { balance, ..account });
-        self.credit(recipient, amount)?;
+        self.overlay.credit(recipient, amount)?;
         Ok(None)
     }
 
-    fn credit(&mut self, address: &Address, amount: Amount) -> Result<(), StateError> {
-        let slot = self.overlay.slot(address)?;
-        let account = *self.overlay.get(slot);
-        let balance = account
-            .balance
-            .checked_add(amount)
-            .ok_or(StateError::BalanceOverflow {
-                address: *address,
-                balance: account.balance.0,
-                credit: amount.0,
-            })?;
-        self.overlay.set(slot, Account { balance, ..account });
-        Ok(())
-    }
-
-    /// Ends the block: pays the proposer and proves that the supply is as it was.
+    /// Ends the block: pays fees and reward, does what the engine does at this height, and proves that
+    /// the supply has grown by the reward, to the unit.
     pub fn finish(mut self) -> Result<Outcome, StateError> {
-        if self.fees > Amount::ZERO {
-            let (proposer, fees) = (self.context.proposer, self.fees);
-            self.credit(&proposer, fees)?;
-        }
-        let difference = self.overlay.supply_difference();
-        if difference != 0 {
-            return Err(StateError::SupplyChanged { difference });
+        system::end_block(&mut self.overlay, &self.context, self.fees)?;
+        let (difference, reward) = (self.overlay.supply_difference(), self.context.reward);
+        if difference != i128::from(reward.0) {
+            return Err(StateError::SupplyChanged { difference, reward });
         }
         let changes = self.overlay.into_changes();
         Ok(Outcome {
@@ -288,29 +287,36 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::MemoryState;
+    use crate::testing::{MemoryState, context};
 
     #[test]
     fn a_block_that_makes_or_loses_money_has_no_outcome() {
         let state = MemoryState::with([(Address([1; 20]), 10)]);
-        for (balance, difference) in [(11, 1), (9, -1), (0, -10)] {
+        for (balance, reward, made) in [
+            (11, 0, 1),
+            (9, 0, -1),
+            (0, 0, -10),
+            (10, 5, 5),
+            (9, 1, 0),
+            (12, 1, 3),
+        ] {
             let context = BlockContext {
-                height: 1,
-                proposer: Address([2; 20]),
-                gas_limit: 0,
-                min_gas_price: 0,
+                reward: Amount(reward),
+                ..context()
             };
             let mut executor = BlockExecutor::new(&state, context);
             let slot = executor.overlay.slot(&Address([1; 20])).unwrap();
-            executor.overlay.set(
-                slot,
-                Account {
-                    balance: Amount(balance),
-                    ..Account::default()
-                },
-            );
-            let error = executor.finish().unwrap_err();
-            assert!(matches!(error, StateError::SupplyChanged { difference: found } if found == difference));
+            let account = Account {
+                balance: Amount(balance),
+                ..Account::default()
+            };
+            executor.overlay.set(slot, account);
+            let found = match executor.finish() {
+                Ok(_) => i128::from(reward),
+                Err(StateError::SupplyChanged { difference, .. }) => difference,
+                Err(error) => panic!("{error}"),
+            };
+            assert_eq!(found, made, "balance {balance}, reward {reward}");
         }
     }
 }

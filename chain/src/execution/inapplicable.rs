@@ -27,6 +27,9 @@ pub enum Inapplicable {
     /// Contracts do not send (EIP-3607).
     #[error("the sender {0} is a contract; only accounts without code can send")]
     SenderHasCode(Address),
+    /// The system account has no key; whoever found one for its address has found a flaw, not an account.
+    #[error("the system account does not send")]
+    SystemAccount,
     /// Its last valid height has passed.
     #[error("it was valid up to height {last_valid_height}, this is height {height}")]
     Expired {

@@ -11,8 +11,12 @@
 //! *The proposer is paid once.* Fees are summed and credited when the block ends, so they cannot be
 //! spent inside the block, and the proposer's account is written once.
 //!
-//! *Supply.* Transfers move base units and never make them. Each block proves it before it has an
-//! outcome: what the changed accounts held before and hold after must be equal, to the unit.
+//! *Supply.* Transactions move base units and never make them; what comes into existence is the block's
+//! reward. Each block proves it before it has an outcome: what the changed accounts hold after it, less
+//! what they held before, must be the reward, to the unit.
+//!
+//! *Engines.* What an engine keeps on chain (stake, authorities, epochs) and the end of a block are
+//! [`crate::system`]'s; an action that the network's engine does not know fails with its fee paid.
 
 mod executor;
 mod inapplicable;
@@ -22,7 +26,7 @@ pub use executor::{BlockContext, BlockExecutor, Conclusion, ExecutionError, Outc
 pub use inapplicable::Inapplicable;
 pub use overlay::{Checkpoint, Overlay, Slot};
 
-use aureon_types::{Account, Address, Hash, StateChanges};
+use aureon_types::{Account, Address, Amount, Hash, StateChanges};
 use bytes::Bytes;
 
 /// Port: reads the state that a block is executed on.
@@ -65,11 +69,19 @@ pub enum StateError {
     },
     /// Base units appeared or vanished.
     #[error(
-        "the block changes the supply by {difference} base units: a fault of this software, not of the block"
+        "the block changes the supply by {difference} base units instead of {reward}: a fault of this software, not of the block"
     )]
     SupplyChanged {
         /// After minus before.
         difference: i128,
+        /// The block's reward.
+        reward: Amount,
+    },
+    /// A record of the system account cannot be what this software wrote.
+    #[error("the {what} in the system account cannot be: the state is damaged")]
+    Damaged {
+        /// Which record.
+        what: &'static str,
     },
     /// The view is not the state after the parent.
     #[error("block {height} builds on state {expected}, it was to be executed on {given}")]
@@ -81,6 +93,9 @@ pub enum StateError {
         /// Root of the view.
         given: Hash,
     },
+    /// What the block is to be executed by is not known.
+    #[error(transparent)]
+    Rules(#[from] crate::import::RulesError),
     /// A block of our own that is not well formed.
     #[error("the block that was built is not well formed: {0}")]
     Malformed(#[from] aureon_types::DecodeError),
@@ -93,8 +108,8 @@ impl StateError {
     }
 }
 
-/// By how many base units `changes` would change the supply of the state behind `reader`. Zero for
-/// every correct block; for checks after a block, from outside.
+/// By how many base units `changes` would change the supply of the state behind `reader`. For a correct
+/// block its reward; for checks after a block, from outside.
 pub fn supply_difference<R: StateReader>(reader: &R, changes: &StateChanges) -> Result<i128, StateError> {
     changes.accounts.iter().try_fold(0_i128, |sum, (address, after)| {
         let balance = |account: Option<Account>| i128::from(account.unwrap_or_default().balance.0);

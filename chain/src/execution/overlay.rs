@@ -1,26 +1,44 @@
 //! What a block changed so far, above a state that stays as it is.
 
-use aureon_types::{Account, Address, StateChanges};
+use aureon_types::{Account, Address, Amount, Hash, StateChanges};
+use bytes::Bytes;
 use hashbrown::HashMap;
 
 use super::{StateError, StateReader};
 
-/// Accounts as a block has changed them, read through from the parent's state at first use.
+/// Accounts and storage as a block has changed them, read through from the parent's state at first use.
 ///
-/// Each account is read once per block. A journal holds the values that writes replaced since the
-/// transaction began, so that a failing transaction can be undone to a [`Checkpoint`].
+/// Each account and each slot of storage is read once per block. A journal holds the values that writes
+/// replaced since the transaction began, so that a failing transaction can be undone to a
+/// [`Checkpoint`].
 pub struct Overlay<'a, R> {
     reader: &'a R,
     /// Looked up only; the order of everything that leaves comes from `entries` and sorting.
     index: HashMap<Address, usize>,
     entries: Vec<Entry>,
-    journal: Vec<(usize, Account)>,
+    /// Looked up only, as `index`.
+    storage_index: HashMap<(Address, Hash), usize>,
+    storage: Vec<StorageEntry>,
+    journal: Vec<Write>,
 }
 
 struct Entry {
     address: Address,
     before: Option<Account>,
     now: Account,
+}
+
+struct StorageEntry {
+    address: Address,
+    slot: Hash,
+    before: Option<Bytes>,
+    now: Option<Bytes>,
+}
+
+/// A write that can be undone: where, and what stood there.
+enum Write {
+    Account(usize, Account),
+    Storage(usize, Option<Bytes>),
 }
 
 /// Where an account stands in its overlay. Of no use in another one.
@@ -38,6 +56,8 @@ impl<'a, R: StateReader> Overlay<'a, R> {
             reader,
             index: HashMap::new(),
             entries: Vec::new(),
+            storage_index: HashMap::new(),
+            storage: Vec::new(),
             journal: Vec::new(),
         }
     }
@@ -68,11 +88,73 @@ impl<'a, R: StateReader> Overlay<'a, R> {
         self.entries[slot.0].before.unwrap_or_default()
     }
 
-    /// Replaces the account.
+    /// Replaces the account. Its storage root is not looked at: storage changes by
+    /// [`Self::set_storage`], and the root follows when the changes are applied.
     pub fn set(&mut self, slot: Slot, account: Account) {
         let entry = &mut self.entries[slot.0];
-        self.journal
-            .push((slot.0, std::mem::replace(&mut entry.now, account)));
+        let before = std::mem::replace(&mut entry.now, account);
+        self.journal.push(Write::Account(slot.0, before));
+    }
+
+    /// Adds `amount` to the balance of `address`.
+    pub fn credit(&mut self, address: &Address, amount: Amount) -> Result<(), StateError> {
+        let slot = self.slot(address)?;
+        let account = *self.get(slot);
+        let balance = account.balance.checked_add(amount);
+        let balance = balance.ok_or(StateError::BalanceOverflow {
+            address: *address,
+            balance: account.balance.0,
+            credit: amount.0,
+        })?;
+        self.set(slot, Account { balance, ..account });
+        Ok(())
+    }
+
+    /// Takes `amount` from the balance of `address`; `false`, and no change, if it holds less.
+    pub fn debit(&mut self, address: &Address, amount: Amount) -> Result<bool, StateError> {
+        let slot = self.slot(address)?;
+        let account = *self.get(slot);
+        let Some(balance) = account.balance.checked_sub(amount) else {
+            return Ok(false);
+        };
+        self.set(slot, Account { balance, ..account });
+        Ok(true)
+    }
+
+    fn storage_entry(&mut self, address: &Address, slot: &Hash) -> Result<usize, StateError> {
+        let key = (*address, *slot);
+        if let Some(position) = self.storage_index.get(&key) {
+            return Ok(*position);
+        }
+        let before = self.reader.storage(address, slot)?;
+        let position = self.storage.len();
+        self.storage.push(StorageEntry {
+            address: *address,
+            slot: *slot,
+            now: before.clone(),
+            before,
+        });
+        self.storage_index.insert(key, position);
+        Ok(position)
+    }
+
+    /// The value of a slot in the storage of `address` as it is now.
+    pub fn storage(&mut self, address: &Address, slot: &Hash) -> Result<Option<Bytes>, StateError> {
+        let position = self.storage_entry(address, slot)?;
+        Ok(self.storage[position].now.clone())
+    }
+
+    /// Replaces the value of a slot; `None` removes it.
+    pub fn set_storage(
+        &mut self,
+        address: &Address,
+        slot: &Hash,
+        value: Option<Bytes>,
+    ) -> Result<(), StateError> {
+        let position = self.storage_entry(address, slot)?;
+        let before = std::mem::replace(&mut self.storage[position].now, value);
+        self.journal.push(Write::Storage(position, before));
+        Ok(())
     }
 
     /// A point to return to, within the transaction.
@@ -82,8 +164,11 @@ impl<'a, R: StateReader> Overlay<'a, R> {
 
     /// Undoes every write since `checkpoint`, newest first.
     pub fn revert(&mut self, checkpoint: Checkpoint) {
-        for (position, account) in self.journal.drain(checkpoint.0.min(self.journal.len())..).rev() {
-            self.entries[position].now = account;
+        for write in self.journal.drain(checkpoint.0.min(self.journal.len())..).rev() {
+            match write {
+                Write::Account(position, account) => self.entries[position].now = account,
+                Write::Storage(position, value) => self.storage[position].now = value,
+            }
         }
     }
 
@@ -101,7 +186,7 @@ impl<'a, R: StateReader> Overlay<'a, R> {
         })
     }
 
-    /// The accounts that differ from before, sorted; an account that became empty is deleted.
+    /// The accounts and slots that differ from before, sorted; an account that became empty is deleted.
     pub fn into_changes(self) -> StateChanges {
         let mut accounts: Vec<_> = self
             .entries
@@ -119,9 +204,25 @@ impl<'a, R: StateReader> Overlay<'a, R> {
         accounts.sort_unstable_by_key(|(address, _)| *address);
         StateChanges {
             accounts,
-            storage: Vec::new(),
+            storage: changed_storage(self.storage),
         }
     }
+}
+
+/// By account, what differs from before.
+fn changed_storage(entries: Vec<StorageEntry>) -> Vec<(Address, Vec<(Hash, Option<Bytes>)>)> {
+    let mut changed: Vec<StorageEntry> = entries
+        .into_iter()
+        .filter(|entry| entry.before != entry.now)
+        .collect();
+    changed.sort_unstable_by_key(|entry| (entry.address, entry.slot));
+    changed
+        .chunk_by(|one, other| one.address == other.address)
+        .filter_map(|slots| {
+            let slot = |entry: &StorageEntry| (entry.slot, entry.now.clone());
+            Some((slots.first()?.address, slots.iter().map(slot).collect()))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -170,5 +271,45 @@ mod tests {
             changes.accounts,
             [(Address([1; 20]), Some(account(6))), (Address([3; 20]), None)]
         );
+    }
+
+    #[test]
+    fn storage_is_read_through_undone_and_told_in_order() {
+        let value = |text: &'static str| Some(Bytes::from_static(text.as_bytes()));
+        let (one, two) = (Address([1; 20]), Address([2; 20]));
+        let (a, b, c) = (Hash([1; 32]), Hash([2; 32]), Hash([3; 32]));
+        let mut state = MemoryState::default();
+        state.storage.insert((two, a), Bytes::from_static(b"old"));
+        state.storage.insert((two, b), Bytes::from_static(b"stays"));
+        let mut overlay = Overlay::new(&state);
+        assert_eq!(overlay.storage(&two, &a).unwrap(), value("old"));
+        overlay.set_storage(&two, &c, value("new")).unwrap();
+        overlay.set_storage(&one, &a, value("first")).unwrap();
+        let checkpoint = overlay.checkpoint();
+        overlay.set_storage(&two, &c, value("newer")).unwrap();
+        overlay.set_storage(&two, &b, None).unwrap();
+        overlay.set_storage(&one, &b, value("gone")).unwrap();
+        overlay.revert(checkpoint);
+        assert_eq!(overlay.storage(&two, &c).unwrap(), value("new"));
+        overlay.set_storage(&two, &a, None).unwrap();
+        let changes = overlay.into_changes();
+        assert_eq!(
+            changes.storage,
+            [
+                (one, vec![(a, value("first"))]),
+                (two, vec![(a, None), (c, value("new"))])
+            ]
+        );
+    }
+
+    #[test]
+    fn a_debit_takes_what_is_there_and_no_more() {
+        let state = MemoryState::with([(Address([1; 20]), 10)]);
+        let mut overlay = Overlay::new(&state);
+        let slot = overlay.slot(&Address([1; 20])).unwrap();
+        assert!(!overlay.debit(&Address([1; 20]), Amount(11)).unwrap());
+        assert_eq!(overlay.get(slot), &account(10));
+        assert!(overlay.debit(&Address([1; 20]), Amount(10)).unwrap());
+        assert_eq!(overlay.get(slot), &account(0));
     }
 }

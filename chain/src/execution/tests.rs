@@ -7,19 +7,10 @@ use aureon_types::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{MemoryState, key, sign, transfer};
+use crate::testing::{MemoryState, context, key, sign, transfer};
 
 const PROPOSER: Address = Address([0xaa; 20]);
 const RECIPIENT: Address = Address([0xee; 20]);
-
-fn context() -> BlockContext {
-    BlockContext {
-        height: 7,
-        proposer: PROPOSER,
-        gas_limit: 10 * TRANSFER_GAS,
-        min_gas_price: 2,
-    }
-}
 
 /// At the minimum price of the context.
 fn payment(nonce: u64, amount: u64) -> Transaction {
@@ -361,6 +352,7 @@ proptest! {
     fn random_blocks_agree_with_a_simple_model(steps in prop::collection::vec(step(), 0..24)) {
         let state = MemoryState::with((1..5).map(|number| (address(number), 300_000)));
         let context = BlockContext { gas_limit: 20 * TRANSFER_GAS, min_gas_price: 1, ..context() };
+        let gas_of_block = context.gas_limit;
         let mut executor = BlockExecutor::new(&state, context);
         let mut model: std::collections::BTreeMap<Address, (u64, i128)> =
             (1..5).map(|number| (address(number), (0, 300_000))).collect();
@@ -372,7 +364,7 @@ proptest! {
             let transaction = Transaction {
                 nonce: nonce + off, gas_price: price, gas_limit, action, ..transfer(sender, 0)
             };
-            let applies = off == 0 && price > 0 && gas + gas_limit <= context.gas_limit
+            let applies = off == 0 && price > 0 && gas + gas_limit <= gas_of_block
                 && i128::from(gas_limit * price) <= balance;
             let result = executor.execute(&sign(sender, &transaction)).cloned();
             prop_assert_eq!(result.is_ok(), applies);

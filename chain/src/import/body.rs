@@ -1,17 +1,21 @@
-//! Step 2: the signatures, of the parent's certificate and of every transaction.
+//! Step 2: the proof of work where there is one, and the signatures, of the parent's certificate and of
+//! every transaction.
 
 use std::sync::Arc;
 
-use aureon_types::{Block, CommitCertificate, Hash, SignedTransaction, VerifiedTransaction};
+use aureon_consensus::pow;
+use aureon_types::{Address, Block, CommitCertificate, Hash, SignedTransaction, VerifiedTransaction};
 
-use super::{BlockFault, CheckedHeader};
+use super::{BlockFault, CheckedHeader, signers};
 
-/// A block whose header keeps the rules and whose signatures all hold.
+/// A block whose header keeps the rules, whose work is done and whose signatures all hold.
 #[derive(Clone, Debug)]
 pub struct VerifiedBlock {
     pub(super) checked: CheckedHeader,
     pub(super) block: Arc<Block>,
     pub(super) transactions: Vec<VerifiedTransaction>,
+    /// Who signed the certificate of the parent; `None` where there is none.
+    pub(super) signers: Option<Vec<Address>>,
 }
 
 impl VerifiedBlock {
@@ -33,25 +37,30 @@ pub fn verify_body(
     if given != expected {
         return Err(BlockFault::OtherBlock { given, expected });
     }
-    verify_previous_commit(&checked, &block)?;
+    if checked.rules.engine.target().is_some() {
+        // Whoever checked it before: this is the one door.
+        pow::check_work(&checked.header).map_err(BlockFault::Work)?;
+    }
+    let signers = verify_previous_commit(&checked, &block)?;
     let transactions = verify_transactions(&checked, block.transactions(), known)?;
     Ok(VerifiedBlock {
         checked,
         block,
         transactions,
+        signers,
     })
 }
 
 /// That the certificate hashes to what the header names was checked when the block was made, and
 /// that there is one if and only if the height needs it, with the header.
-fn verify_previous_commit(checked: &CheckedHeader, block: &Block) -> Result<(), BlockFault> {
+fn verify_previous_commit(
+    checked: &CheckedHeader,
+    block: &Block,
+) -> Result<Option<Vec<Address>>, BlockFault> {
     let (parent, rules) = (&checked.parent, &checked.rules);
-    let Some(validators) = rules
-        .validators
-        .as_ref()
-        .filter(|_| rules.needs_commit(block.header().height))
-    else {
-        return Ok(());
+    let needed = rules.needs_commit(block.header().height);
+    let Some(validators) = rules.engine.validators().filter(|_| needed) else {
+        return Ok(None);
     };
     let certificate =
         CommitCertificate::decode(block.previous_commit()).map_err(BlockFault::MalformedCommit)?;
@@ -65,7 +74,8 @@ fn verify_previous_commit(checked: &CheckedHeader, block: &Block) -> Result<(), 
     }
     certificate
         .verify(&validators.previous, &rules.genesis_id)
-        .map_err(BlockFault::Commit)
+        .map_err(BlockFault::Commit)?;
+    Ok(Some(signers(&certificate)))
 }
 
 fn verify_transactions(

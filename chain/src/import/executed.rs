@@ -7,14 +7,14 @@ use bytes::Bytes;
 
 use super::{BlockFault, ImportError, ParentInfo, VerifiedBlock};
 use crate::{
-    execution::{BlockContext, BlockExecutor, Conclusion, ExecutionError, StateCommitment, StateError},
+    execution::{BlockExecutor, Conclusion, ExecutionError, StateCommitment, StateError},
     mempool::AccountState,
 };
 
 /// A block that was executed here and came out as its header says. Cheap to clone if `V` is.
 ///
-/// It can only be made by [`execute`] and by [`crate::production::build`]: whoever holds one may
-/// commit it.
+/// It can only be made by [`execute`] and by [`crate::production::build`] (with
+/// [`crate::production::seal`] under proof of work): whoever holds one may commit it.
 #[derive(Clone, Debug)]
 pub struct ExecutedBlock<V> {
     block: Arc<Block>,
@@ -142,15 +142,12 @@ pub fn execute<V: StateCommitment>(
         checked,
         block,
         transactions,
+        signers,
     } = verified;
     let header = block.header();
     check_view(view, &checked.parent)?;
-    let context = BlockContext {
-        height: header.height,
-        proposer: header.proposer,
-        gas_limit: header.gas_limit,
-        min_gas_price: checked.rules.min_gas_price,
-    };
+    let (rules, signers) = (&checked.rules, signers.as_deref());
+    let context = rules.context(header.height, header.proposer, header.gas_limit, signers);
     let mut executor = BlockExecutor::new(view, context);
     for (index, transaction) in transactions.iter().enumerate() {
         executor.execute(transaction).map_err(|error| match error {

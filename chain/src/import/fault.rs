@@ -1,5 +1,6 @@
 //! What can be wrong with a block. `Display` is the sentence that goes to logs and people.
 
+use aureon_consensus::pow::HeaderFault as WorkFault;
 use aureon_types::{
     Address, BlockId, CertificateFault, DecodeError, GenesisId, Hash, TransactionId,
     transaction::UnverifiedError,
@@ -35,12 +36,14 @@ pub enum HeaderFault {
         expected: BlockId,
     },
     /// Time must pass.
-    #[error("the block's time {given} ms is not after its parent's, {parent} ms")]
+    #[error(
+        "the block's time {given} ms is not after {after} ms (its parent's time; under proof of work the median of the last eleven)"
+    )]
     NotLater {
         /// The header's.
         given: u64,
-        /// The parent's.
-        parent: u64,
+        /// What it must be later than.
+        after: u64,
     },
     /// The gas limit is a rule, not a choice.
     #[error("the block's gas limit is {given}, the rule is {expected}")]
@@ -105,6 +108,9 @@ pub enum BlockFault {
         /// Of the checked header.
         expected: BlockId,
     },
+    /// The work is not done.
+    #[error("{0}")]
+    Work(WorkFault),
     /// The parent's certificate cannot be read.
     #[error("the certificate of the parent is malformed: {0}")]
     MalformedCommit(DecodeError),

@@ -1,13 +1,8 @@
 //! Step 1: the rules that a header keeps by itself, beside its parent and the clock.
 
-use aureon_types::{BlockId, Genesis, GenesisId, Hash, Header, SealedHeader, ValidatorSet};
+use aureon_types::{BlockId, Genesis, Hash, Header, SealedHeader};
 
-use super::HeaderFault;
-
-/// How far a header's time may be ahead of our clock, in milliseconds. Half a second forgives the
-/// clocks of a LAN; more waits (see [`HeaderVerdict::TooFarAhead`]) and is never a fault: a wrong
-/// clock may be ours.
-pub const MAX_AHEAD_MS: u64 = 500;
+use super::{HeaderFault, HeightRules};
 
 /// The block below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,32 +45,6 @@ impl ParentInfo {
     }
 }
 
-/// What the network's rules say about one height.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeightRules {
-    /// The network.
-    pub genesis_id: GenesisId,
-    /// The header's gas limit must be this.
-    pub gas_limit: u64,
-    /// Lowest gas price of a transaction, in base units.
-    pub min_gas_price: u64,
-    /// The work target that the header must name; `None` where blocks are final by votes.
-    pub target: Option<[u8; 32]>,
-    /// Who decides; `None` under proof of work, where no block carries a certificate.
-    pub validators: Option<HeightValidators>,
-}
-
-/// The validators around one height.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeightValidators {
-    /// Of the parent's height: they signed its certificate.
-    pub previous: ValidatorSet,
-    /// Of this height: one of them built the block.
-    pub current: ValidatorSet,
-    /// Hash of the set of the next height.
-    pub next_hash: Hash,
-}
-
 /// A header that keeps the rules, with parent and rules that it was checked against.
 #[derive(Clone, Debug)]
 pub struct CheckedHeader {
@@ -116,7 +85,10 @@ pub fn check_header(
     check_place(header.header(), parent, rules)?;
     check_gas(header.header(), rules)?;
     check_engine(header.header(), rules)?;
-    let until_ms = header.header().timestamp_ms.saturating_sub(MAX_AHEAD_MS);
+    let until_ms = header
+        .header()
+        .timestamp_ms
+        .saturating_sub(rules.time.max_ahead_ms);
     if now_wall_ms.is_some_and(|now| now < until_ms) {
         return Ok(HeaderVerdict::TooFarAhead { until_ms });
     }
@@ -149,11 +121,9 @@ fn check_place(header: &Header, parent: &ParentInfo, rules: &HeightRules) -> Res
             expected: parent.id,
         });
     }
-    if header.timestamp_ms <= parent.timestamp_ms {
-        return Err(HeaderFault::NotLater {
-            given: header.timestamp_ms,
-            parent: parent.timestamp_ms,
-        });
+    let (given, after) = (header.timestamp_ms, rules.time.after_ms);
+    if given <= after {
+        return Err(HeaderFault::NotLater { given, after });
     }
     Ok(())
 }
@@ -176,13 +146,11 @@ fn check_gas(header: &Header, rules: &HeightRules) -> Result<(), HeaderFault> {
 /// What depends on how blocks become final.
 fn check_engine(header: &Header, rules: &HeightRules) -> Result<(), HeaderFault> {
     let height = header.height;
-    if header.target != rules.target {
+    if header.target != rules.engine.target() {
         return Err(HeaderFault::Target { height });
     }
-    let expected = rules
-        .validators
-        .as_ref()
-        .map_or(Hash::ZERO, |validators| validators.next_hash);
+    let validators = rules.engine.validators();
+    let expected = validators.map_or(Hash::ZERO, |validators| validators.next_hash);
     if header.next_validators_hash != expected {
         return Err(HeaderFault::NextValidators {
             given: header.next_validators_hash,
@@ -195,32 +163,13 @@ fn check_engine(header: &Header, rules: &HeightRules) -> Result<(), HeaderFault>
         (false, true) => return Err(HeaderFault::UnexpectedCommit { height }),
         _ => {}
     }
-    match &rules.validators {
-        Some(validators) if validators.current.get(&header.proposer).is_none() => {
+    match validators {
+        Some(validators) if validators.epoch.set().get(&header.proposer).is_none() => {
             Err(HeaderFault::ProposerNotValidator {
                 proposer: header.proposer,
                 height,
             })
         }
         _ => Ok(()),
-    }
-}
-
-impl HeightRules {
-    /// The rules of a network where validators decide, for a height with these validators.
-    pub fn voting(genesis: &Genesis, validators: HeightValidators) -> Self {
-        Self {
-            genesis_id: genesis.id(),
-            gas_limit: genesis.gas_limit,
-            min_gas_price: genesis.min_gas_price,
-            target: None,
-            validators: Some(validators),
-        }
-    }
-
-    /// Whether the block at `height` carries a certificate of its parent: under the voting engines
-    /// from height 2, because nobody voted on the genesis.
-    pub(crate) fn needs_commit(&self, height: u64) -> bool {
-        self.validators.is_some() && height > 1
     }
 }

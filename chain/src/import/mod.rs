@@ -6,8 +6,8 @@
 //!
 //! 1. [`check_header`] needs a header, its parent and the rules of the height. Cheap: no signature, no
 //!    state. It gives a [`CheckedHeader`], or says until when the header must wait for the clock.
-//! 2. [`verify_body`] checks the previous block's certificate and every transaction's signature. It
-//!    gives a [`VerifiedBlock`].
+//! 2. [`verify_body`] checks the proof of work or the previous block's certificate, and every
+//!    transaction's signature. It gives a [`VerifiedBlock`].
 //! 3. [`execute`] executes on the parent's state and compares every figure and root that the header
 //!    names. It gives an [`ExecutedBlock`].
 //!
@@ -20,14 +20,15 @@ mod body;
 mod executed;
 mod fault;
 mod header;
+mod rules;
 
 pub use body::{VerifiedBlock, verify_body};
 pub(crate) use executed::check_view;
 pub use executed::{ExecutedBlock, ReceiptDifference, execute, first_difference};
 pub use fault::{BlockFault, HeaderFault, ImportError};
-pub use header::{
-    CheckedHeader, HeaderVerdict, HeightRules, HeightValidators, MAX_AHEAD_MS, ParentInfo, check_header,
-};
+pub use header::{CheckedHeader, HeaderVerdict, ParentInfo, check_header};
+pub(crate) use rules::signers;
+pub use rules::{HeightEngine, HeightRules, HeightValidators, MAX_AHEAD_MS, RulesError, TimeRule};
 
 #[cfg(doc)]
 use crate::execution::StateError;

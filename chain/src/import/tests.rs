@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     execution::{Inapplicable, StateCommitment, StateError},
     production::{BuildParams, Built, build},
-    testing::{GENESIS, MemoryState, key, rules, sign, transfer, validators},
+    testing::{GENESIS, MemoryState, key, rules_after, sign, transfer, validators},
 };
 
 const NOW: u64 = 10_000;
@@ -30,6 +30,10 @@ fn parent() -> ParentInfo {
         timestamp_ms: 9_000,
         state_root: state().root(),
     }
+}
+
+fn rules() -> HeightRules {
+    rules_after(parent().timestamp_ms)
 }
 
 fn certificate(height: u64, id: BlockId, signers: std::ops::RangeInclusive<u8>) -> CommitCertificate {
@@ -161,7 +165,7 @@ fn every_rule_of_the_header() {
         (
             HeaderFault::NotLater {
                 given: 9_000,
-                parent: 9_000,
+                after: 9_000,
             },
             Box::new(|header| header.timestamp_ms = 9_000),
         ),
@@ -250,8 +254,7 @@ fn the_first_block_carries_no_certificate_and_work_never_does() {
     let fault = check_header(&sealed, &genesis, &rules(), Some(NOW)).unwrap_err();
     assert_eq!(fault, HeaderFault::UnexpectedCommit { height: 1 });
     let work = HeightRules {
-        validators: None,
-        target: Some([7; 32]),
+        engine: HeightEngine::Work { target: [7; 32] },
         ..rules()
     };
     let mined = Header {

@@ -15,6 +15,9 @@
 //! *Order.* [`Mempool::ready`] and [`Mempool::pick`] give the dearest first, among equals the
 //! earliest, and each sender's in order of nonce.
 //!
+//! *Undone blocks* give their transactions back ([`Mempool::on_switch`]), except what the new branch
+//! holds too.
+//!
 //! *Local transactions* (submitted to this node) are announced again, ever more rarely, until they
 //! are included or dropped: the first announcement may have met no peer.
 
@@ -29,6 +32,7 @@ mod queue;
 mod rejection;
 mod room;
 mod senders;
+mod switch;
 mod updates;
 mod view;
 
@@ -38,6 +42,7 @@ pub use announce::Announcement;
 pub use config::Config;
 pub use picker::{Picker, Ready};
 pub use rejection::Rejection;
+pub use switch::Switched;
 pub use updates::{DropReason, Dropped};
 pub use view::{LISTED_TRANSACTIONS, ListedTransaction, MempoolView};
 

@@ -10,10 +10,9 @@ use bytes::Bytes;
 
 use crate::{
     execution::{
-        BlockContext, BlockExecutor, Conclusion, ExecutionError, Inapplicable, StateCommitment, StateError,
-        StateReader,
+        BlockExecutor, Conclusion, ExecutionError, Inapplicable, StateCommitment, StateError, StateReader,
     },
-    import::{ExecutedBlock, HeightRules, ParentInfo, check_view},
+    import::{ExecutedBlock, HeightRules, ParentInfo, check_view, signers},
 };
 
 /// The time budget is looked at once per so many candidates: asking costs more than a transfer.
@@ -33,8 +32,8 @@ pub struct BuildParams {
     pub previous_commit: Bytes,
     /// The rules of the new block's height.
     pub rules: HeightRules,
-    /// Our clock, in milliseconds since 1970-01-01 UTC. A clock behind the parent's time gives the
-    /// parent's time and one.
+    /// Our clock, in milliseconds since 1970-01-01 UTC. A clock that is too slow for the rules gives the
+    /// earliest time that they allow.
     pub timestamp_ms: u64,
     /// Ourselves.
     pub proposer: Address,
@@ -58,7 +57,8 @@ pub enum StopReason {
 /// A block of our own.
 #[derive(Clone, Debug)]
 pub struct Built<V> {
-    /// Executed, well formed, unsealed (`seal` is empty: final by votes).
+    /// Executed, well formed, unsealed: complete where validators vote, a template for [`super::seal()`]
+    /// under proof of work.
     pub executed: ExecutedBlock<V>,
     /// Candidates that can never be included from here on, with the reason: drop them from the pool.
     pub stale: Vec<(TransactionId, Inapplicable)>,
@@ -77,7 +77,7 @@ pub fn build<V: StateCommitment>(
     out_of_time: &mut dyn FnMut() -> bool,
 ) -> Result<Built<V>, StateError> {
     check_view(view, &params.parent)?;
-    let mut selection = Selection::new(view, params);
+    let mut selection = Selection::new(view, params)?;
     for (count, candidate) in candidates.into_iter().enumerate() {
         if count.is_multiple_of(TRANSACTIONS_PER_TIME_CHECK) && count > 0 && out_of_time() {
             selection.stopped = StopReason::OutOfTime;
@@ -96,7 +96,7 @@ pub fn build<V: StateCommitment>(
         ..
     } = selection;
     let conclusion = executor.finish()?.conclude(view, height(params))?;
-    let block = seal(params, &chosen, &conclusion)?;
+    let block = block(params, &chosen, &conclusion)?;
     Ok(Built {
         executed: ExecutedBlock::new(Arc::new(block), &chosen, conclusion),
         stale,
@@ -119,24 +119,25 @@ struct Selection<'a, V> {
 }
 
 impl<'a, V: StateReader> Selection<'a, V> {
-    fn new(view: &'a V, params: &BuildParams) -> Self {
-        let gas_limit = params.max_gas.min(params.rules.gas_limit);
-        let context = BlockContext {
-            height: height(params),
-            proposer: params.proposer,
-            gas_limit,
-            min_gas_price: params.rules.min_gas_price,
+    fn new(view: &'a V, params: &BuildParams) -> Result<Self, StateError> {
+        let (rules, height) = (&params.rules, height(params));
+        let gas_limit = params.max_gas.min(rules.gas_limit);
+        let signers = if rules.needs_commit(height) {
+            Some(signers(&CommitCertificate::decode(&params.previous_commit)?))
+        } else {
+            None
         };
+        let context = rules.context(height, params.proposer, gas_limit, signers.as_deref());
         let fixed = HEADER_ROOM.saturating_add(params.previous_commit.len());
-        Self {
+        Ok(Self {
             executor: BlockExecutor::new(view, context),
-            gas_limit: params.rules.gas_limit,
+            gas_limit: rules.gas_limit,
             bytes_left: params.max_bytes.min(MAX_BLOCK_BYTES).saturating_sub(fixed),
             misfits: 0,
             chosen: Vec::new(),
             stale: Vec::new(),
             stopped: StopReason::Exhausted,
-        }
+        })
     }
 
     fn offer(&mut self, candidate: VerifiedTransaction) -> Result<(), StateError> {
@@ -195,13 +196,14 @@ impl<'a, V: StateReader> Selection<'a, V> {
             | Inapplicable::Expired { .. }
             | Inapplicable::NonceExhausted(_)
             | Inapplicable::SenderHasCode(_)
+            | Inapplicable::SystemAccount
             | Inapplicable::Underpriced { .. }
             | Inapplicable::FeeOverflow { .. } => true,
         })
     }
 }
 
-fn seal<V: StateCommitment>(
+fn block<V: StateCommitment>(
     params: &BuildParams,
     chosen: &[VerifiedTransaction],
     conclusion: &Conclusion<V>,
@@ -211,9 +213,7 @@ fn seal<V: StateCommitment>(
         genesis_id: rules.genesis_id,
         height: height(params),
         parent_id: params.parent.id,
-        timestamp_ms: params
-            .timestamp_ms
-            .max(params.parent.timestamp_ms.saturating_add(1)),
+        timestamp_ms: params.timestamp_ms.max(rules.time.after_ms.saturating_add(1)),
         proposer: params.proposer,
         transactions_root: merkle::root(chosen.iter().map(|transaction| transaction.leaf())),
         receipts_root: conclusion.receipts_root,
@@ -222,10 +222,10 @@ fn seal<V: StateCommitment>(
         gas_limit: rules.gas_limit,
         previous_commit_hash: CommitCertificate::hash(&params.previous_commit),
         next_validators_hash: rules
-            .validators
-            .as_ref()
+            .engine
+            .validators()
             .map_or(Hash::ZERO, |validators| validators.next_hash),
-        target: rules.target,
+        target: rules.engine.target(),
     };
     let transactions: Vec<SignedTransaction> = chosen
         .iter()

@@ -3,11 +3,18 @@
 use aureon_types::{Address, BlockId, Transaction, transaction::TRANSFER_GAS};
 
 use super::*;
-use crate::production;
-use crate::testing::{MemoryState, key, rules, sign, transfer};
+use crate::{
+    import::HeightEngine,
+    production,
+    testing::{MemoryState, key, rules_after, sign, transfer},
+};
 
 fn state() -> MemoryState {
     MemoryState::with((1..=3).map(|seed| (key(seed).address(), 100_000_000)))
+}
+
+fn rules() -> HeightRules {
+    rules_after(50)
 }
 
 fn params() -> BuildParams {
@@ -176,8 +183,7 @@ fn a_view_that_is_not_the_parents_is_refused() {
 fn a_nonce_that_does_the_work_makes_the_template_a_block() {
     let mined = |target: [u8; 32]| BuildParams {
         rules: HeightRules {
-            target: Some(target),
-            validators: None,
+            engine: HeightEngine::Work { target },
             ..rules()
         },
         ..params()

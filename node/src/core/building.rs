@@ -21,11 +21,14 @@ impl Core {
         if height != self.parent.info.height.saturating_add(1) {
             return;
         }
+        let Ok(rules) = self.chain.rules(&self.parent) else {
+            return; // the set of the next height is not known: nobody can build on this head
+        };
         let (max_gas, max_bytes) = (self.limits.gas(), self.limits.bytes().min(MAX_BLOCK_BYTES));
         let params = BuildParams {
             parent: self.parent.info,
             previous_commit: self.parent.certificate.clone(),
-            rules: self.chain.rules(&self.parent),
+            rules,
             timestamp_ms: now.wall_ms,
             proposer,
             max_gas,

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use aureon_chain::import::{ExecutedBlock, HeightRules, HeightValidators, ParentInfo};
+use aureon_chain::{
+    execution::StateError,
+    import::{ExecutedBlock, HeightRules, ParentInfo, RulesError},
+    system,
+};
 use aureon_consensus::{ConfigError, Lineage};
 use aureon_types::{Genesis, GenesisId};
 use bytes::Bytes;
@@ -42,27 +46,8 @@ impl Chain {
     }
 
     /// The rules of the block above `parent`.
-    pub fn rules(&self, parent: &Parent) -> HeightRules {
-        let (below, height) = (parent.info.height, parent.info.height.saturating_add(1));
-        let schedule = match &parent.lineage {
-            Lineage::Voting(schedule) => schedule,
-            Lineage::Work(work) => {
-                return HeightRules {
-                    genesis_id: self.genesis_id,
-                    gas_limit: self.genesis.gas_limit,
-                    min_gas_price: self.genesis.min_gas_price,
-                    target: Some(work.next_target().to_bytes()),
-                    validators: None,
-                };
-            }
-        };
-        let set = |height| schedule.at(height).unwrap_or(schedule.current().set());
-        let validators = HeightValidators {
-            previous: set(below).clone(),
-            current: set(height).clone(),
-            next_hash: set(height.saturating_add(1)).hash(),
-        };
-        HeightRules::voting(&self.genesis, validators)
+    pub fn rules(&self, parent: &Parent) -> Result<HeightRules, RulesError> {
+        HeightRules::next(&self.genesis, self.genesis_id, &parent.info, &parent.lineage)
     }
 
     /// What the first block is built on.
@@ -71,10 +56,23 @@ impl Chain {
     }
 
     /// What `block`, on a parent with the lineage `parent`, fixes for the block above it.
-    pub fn lineage_after(&self, parent: &Lineage, block: &ExecutedBlock<View>) -> Lineage {
-        match parent {
-            Lineage::Voting(_) => parent.clone(),
+    pub fn lineage_after(
+        &self,
+        parent: &Lineage,
+        block: &ExecutedBlock<View>,
+    ) -> Result<Lineage, StateError> {
+        Ok(match parent {
+            Lineage::Voting(schedule) => {
+                let height = block.header().height;
+                Lineage::Voting(system::schedule_after(schedule, height, block.view_after())?)
+            }
             Lineage::Work(work) => Lineage::Work(Box::new(work.child(block.block().sealed_header()))),
-        }
+        })
+    }
+
+    /// What the block at `height` fixed for the block above it, under an engine that votes: read from
+    /// `view`, the state after it.
+    pub fn voting_lineage_at(&self, height: u64, view: &View) -> Result<Lineage, StateError> {
+        system::schedule_at(&self.genesis, height, view).map(Lineage::Voting)
     }
 }

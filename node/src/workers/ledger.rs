@@ -40,6 +40,9 @@ pub enum RecoveryError {
     /// The genesis names no usable engine.
     #[error(transparent)]
     Consensus(#[from] aureon_consensus::ConfigError),
+    /// The state does not say who decides.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// A stored block is not what it was when it was committed.
     #[error(
         "block {height} is in the block store and cannot be executed again: {reason}. The database is damaged; move it away and start again to sync from peers"
@@ -175,6 +178,7 @@ impl Ledger {
             return Err(Refusal::Fault(BodyFault::Overtaken));
         }
         let rules = self.services.chain.rules(parent);
+        let rules = rules.map_err(|error| Refusal::Ours(error.into()))?;
         match import::check_header(block.sealed_header(), &parent.info, &rules, Some(wall_ms)) {
             Ok(HeaderVerdict::Checked(checked)) => {
                 let verified = import::verify_body(*checked, block, |leaf| known.get(leaf))
@@ -207,7 +211,10 @@ impl Ledger {
                 Err(reason) => return Some(Done::Failed { reason }),
             },
         };
-        let next = self.above(&self.tip, &executed, certificate.encode());
+        let next = match self.above(&self.tip, &executed, certificate.encode()) {
+            Ok(next) => next,
+            Err(error) => return Some(failed(&error)),
+        };
         match self.store(vec![(executed, certificate, next)]) {
             Ok(mut committed) => committed
                 .pop()
@@ -232,6 +239,7 @@ impl Ledger {
     /// Executes a block that a certificate decided: its time is not ours to judge.
     fn execute_decided(&self, block: Arc<Block>, parent: &Parent) -> Result<ExecutedBlock<View>, Unfit> {
         let rules = self.services.chain.rules(parent);
+        let rules = rules.map_err(|error| Unfit::Ours(error.into()))?;
         let verdict = import::check_header(block.sealed_header(), &parent.info, &rules, None)
             .map_err(|fault| Unfit::Block(fault.to_string()))?;
         let HeaderVerdict::Checked(checked) = verdict else {
@@ -257,7 +265,10 @@ impl Ledger {
             }
             match self.execute_decided(Arc::new(block), &parent) {
                 Ok(block) => {
-                    parent = self.above(&parent, &block, certificate.encode());
+                    parent = match self.above(&parent, &block, certificate.encode()) {
+                        Ok(next) => next,
+                        Err(error) => return failed(&error),
+                    };
                     executed.push((block, certificate, parent.clone()));
                 }
                 Err(Unfit::Ours(error)) => return failed(&error),
@@ -278,13 +289,18 @@ impl Ledger {
     }
 
     /// `block`, which was executed on `parent`, as the one that others are built on.
-    fn above(&self, parent: &Parent, block: &ExecutedBlock<View>, certificate: Bytes) -> Parent {
-        Parent {
+    fn above(
+        &self,
+        parent: &Parent,
+        block: &ExecutedBlock<View>,
+        certificate: Bytes,
+    ) -> Result<Parent, StateError> {
+        Ok(Parent {
             info: block.as_parent(),
             certificate,
             view: block.view_after().clone(),
-            lineage: self.services.chain.lineage_after(&parent.lineage, block),
-        }
+            lineage: self.services.chain.lineage_after(&parent.lineage, block)?,
+        })
     }
 
     /// Durable in the block store, then queued for the state store; the tip moves.
@@ -333,7 +349,7 @@ impl Ledger {
             .execute_decided(Arc::new(block), &self.tip)
             .map_err(|error| damaged(error.to_string()))?;
         self.services.states.commit(executed.view_after().0.clone())?;
-        let next = self.above(&self.tip, &executed, certificate);
+        let next = self.above(&self.tip, &executed, certificate)?;
         self.tip = Parent {
             view: View(self.services.states.head()),
             ..next
@@ -376,6 +392,10 @@ fn stored_parent(
         .blocks
         .certificate(height)?
         .ok_or_else(|| damaged("its certificate is missing"))?;
+    let lineage = match lineage {
+        Lineage::Voting(_) => services.chain.voting_lineage_at(height, &view)?,
+        Lineage::Work(_) => lineage,
+    };
     Ok(Parent {
         info: ParentInfo::of(&header),
         certificate,

@@ -31,7 +31,7 @@ fn rejections_name_the_reason_and_the_numbers() {
         (sent(|tx| tx.nonce = 2), "nonce 2 is too low: next is 3"),
         (
             sent(|tx| tx.gas_limit = 20_999),
-            "gas limit 20999 is too low: a transfer needs 21000",
+            "gas limit 20999 is too low: this transaction needs 21000",
         ),
         (
             sent(|tx| tx.gas_limit = 2_100_001),

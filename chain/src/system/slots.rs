@@ -1,0 +1,143 @@
+//! Which slot of the system account holds what, and reading and writing it.
+
+use aureon_consensus::Epoch;
+use aureon_types::{Address, Hash, PublicKey, account::SYSTEM_ADDRESS, hash::blake3};
+use bytes::Bytes;
+
+use super::codec::Record;
+use crate::execution::{Overlay, StateError, StateReader};
+
+/// BLAKE3("aureon/system/1", length of `name` (one byte), `name`, `parts`). The parts of one name have
+/// fixed lengths, so no two slots have one key.
+fn slot(name: &str, parts: &[&[u8]]) -> Hash {
+    let length = [u8::try_from(name.len()).unwrap_or(u8::MAX)];
+    let mut input: Vec<&[u8]> = vec![b"aureon/system/1", &length, name.as_bytes()];
+    input.extend_from_slice(parts);
+    Hash(blake3(&input))
+}
+
+/// [`super::records::Totals`].
+pub(super) fn totals() -> Hash {
+    slot("totals", &[])
+}
+
+/// [`super::records::ValidatorRecord`].
+pub(super) fn validator(validator: &Address) -> Hash {
+    slot("validator", &[&validator.0])
+}
+
+/// [`super::rewards::Delegation`].
+pub(super) fn delegation(validator: &Address, delegator: &Address) -> Hash {
+    slot("delegation", &[&validator.0, &delegator.0])
+}
+
+/// [`super::records::Candidates`].
+pub(super) fn candidates() -> Hash {
+    slot("candidates", &[])
+}
+
+/// [`super::shares::Pool`] of stake that returns at the end of `epoch`.
+pub(super) fn unbonding(validator: &Address, epoch: u64) -> Hash {
+    slot("unbonding", &[&validator.0, &epoch.to_be_bytes()])
+}
+
+/// [`super::records::Releases`].
+pub(super) fn releases(epoch: u64) -> Hash {
+    slot("releases", &[&epoch.to_be_bytes()])
+}
+
+/// [`super::records::Missed`].
+pub(super) fn missed() -> Hash {
+    slot("missed", &[])
+}
+
+/// [`super::records::Punished`].
+pub(super) fn punished(epoch: u64) -> Hash {
+    slot("punished", &[&epoch.to_be_bytes()])
+}
+
+/// [`aureon_consensus::Epoch`], in its own encoding.
+pub(super) fn epoch(epoch: u64) -> Hash {
+    slot("epoch", &[&epoch.to_be_bytes()])
+}
+
+/// [`super::records::Authorities`].
+pub(super) fn authorities() -> Hash {
+    slot("authorities", &[])
+}
+
+/// [`super::records::OpenBallots`].
+pub(super) fn open_ballots() -> Hash {
+    slot("ballots", &[])
+}
+
+/// [`super::records::Ballot`].
+pub(super) fn ballot(add: Option<&PublicKey>, remove: Option<&PublicKey>) -> Hash {
+    let part = |key: Option<&PublicKey>| key.map_or([0; 32], |key| key.0); // no key is zero: it would be of small order
+    slot("ballot", &[&part(add), &part(remove)])
+}
+
+/// Where slots of the system account are read from.
+pub(super) trait Slots {
+    fn bytes(&mut self, slot: &Hash) -> Result<Option<Bytes>, StateError>;
+
+    fn load<T: Record>(&mut self, slot: &Hash) -> Result<Option<T>, StateError> {
+        self.bytes(slot)?.map(|bytes| T::decode(&bytes)).transpose()
+    }
+
+    fn load_or_default<T: Record + Default>(&mut self, slot: &Hash) -> Result<T, StateError> {
+        self.load(slot).map(Option::unwrap_or_default)
+    }
+
+    fn epoch(&mut self, number: u64) -> Result<Option<Epoch>, StateError> {
+        let bytes = self.bytes(&epoch(number))?;
+        bytes
+            .map(|bytes| Epoch::decode(&bytes))
+            .transpose()
+            .map_err(|_| StateError::Damaged { what: "epoch" })
+    }
+}
+
+/// A state between blocks.
+pub(super) struct At<'a, R>(pub &'a R);
+
+impl<R: StateReader> Slots for At<'_, R> {
+    fn bytes(&mut self, slot: &Hash) -> Result<Option<Bytes>, StateError> {
+        self.0.storage(&SYSTEM_ADDRESS, slot)
+    }
+}
+
+/// A state inside a block.
+impl<R: StateReader> Slots for Overlay<'_, R> {
+    fn bytes(&mut self, slot: &Hash) -> Result<Option<Bytes>, StateError> {
+        self.storage(&SYSTEM_ADDRESS, slot)
+    }
+}
+
+impl<R: StateReader> Overlay<'_, R> {
+    /// Writes a record of the system account.
+    pub(super) fn put<T: Record>(&mut self, slot: &Hash, record: &T) -> Result<(), StateError> {
+        self.set_storage(&SYSTEM_ADDRESS, slot, Some(record.encode()))
+    }
+
+    /// Writes a list of the system account; an empty one has no slot.
+    pub(super) fn put_list<T: Record>(
+        &mut self,
+        slot: &Hash,
+        record: &T,
+        is_empty: bool,
+    ) -> Result<(), StateError> {
+        let value = (!is_empty).then(|| record.encode());
+        self.set_storage(&SYSTEM_ADDRESS, slot, value)
+    }
+
+    /// Writes an epoch under its number.
+    pub(super) fn put_epoch(&mut self, record: &Epoch) -> Result<(), StateError> {
+        self.set_storage(&SYSTEM_ADDRESS, &epoch(record.number()), Some(record.encode()))
+    }
+
+    /// Clears a slot of the system account.
+    pub(super) fn clear(&mut self, slot: &Hash) -> Result<(), StateError> {
+        self.set_storage(&SYSTEM_ADDRESS, slot, None)
+    }
+}
