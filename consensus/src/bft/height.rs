@@ -100,6 +100,7 @@ impl Bft {
             effects.push(Effect::StartLog { height: next });
             self.begin_height(now, &[], effects);
             for message in self.future.take(next) {
+                self.listen(&message);
                 self.feed(&message, effects);
             }
         }

@@ -207,21 +207,26 @@ impl Bft {
         }
     }
 
+    /// Lets the guard hear where others are in the running height; messages for later ones are heard
+    /// when theirs begins. One liar costs us a few rounds at most: with a vote for another height, or
+    /// for a far round, it could bar us from what is needed now.
+    pub(super) fn listen(&mut self, message: &Message) {
+        let (height, round) = (message.height(), message.round());
+        let near = round <= self.round().saturating_add(ROUND_LOOKAHEAD);
+        let heard = match message {
+            Message::Vote(_) | Message::Proposal(_) => near,
+            Message::Polka(_) | Message::Round(_) => true,
+            Message::Work(_) => false,
+        };
+        if heard && self.is_running(height) {
+            self.port.guard.hear((height, round));
+        }
+    }
+
     /// Lets the guard listen, and judges what is signed with our own key. `None`: nothing is.
     fn hear(&mut self, message: &Message, effects: &mut Vec<Effect>) -> Option<Own> {
-        let (height, round) = (message.height(), message.round());
         let own = self.port.guard.address()?;
-        match message {
-            Message::Vote(_) | Message::Proposal(_) => {
-                // One liar must not bar us from a whole height, so far-off rounds do not count.
-                let from = if height == self.height() { self.round() } else { 0 };
-                if round <= from.saturating_add(ROUND_LOOKAHEAD) {
-                    self.port.guard.hear((height, round));
-                }
-            }
-            Message::Polka(_) | Message::Round(_) => self.port.guard.hear((height, round)),
-            Message::Work(_) => {}
-        }
+        self.listen(message);
         let votes: Vec<SignedVote> = match message {
             Message::Vote(vote) => vec![vote.clone()],
             Message::Proposal(signed) if signed.proposer == own => {

@@ -506,6 +506,31 @@ fn a_lone_validator_without_its_mark_listens_and_then_makes_blocks_in_a_later_ro
     assert_eq!(hand.engine.status().signing, Signing::Yes);
 }
 
+/// A flooder of far heights and rounds must not bar a validator that comes back from the height that
+/// needs it.
+#[test]
+fn who_listens_is_barred_only_from_rounds_of_the_running_height_that_others_are_near() {
+    let (_, others) = cast();
+    let signing = |heard: Message| {
+        let mut hand = Hand::start(config(&keys(4), Some(&others[0])), None);
+        hand.wait(200);
+        assert_eq!(hand.engine.status().signing, Signing::Listening);
+        if hand.engine.admit(&heard) == Admit::Verify {
+            hand.message(heard);
+        }
+        hand.wait(1_900);
+        hand.engine.status().signing
+    };
+    let prevote = |height, round| vote(&others[1], VoteKind::Prevote, height, round, None);
+    assert_eq!(
+        signing(prevote(4, 9)),
+        Signing::Yes,
+        "it has left the round that it listened in"
+    );
+    assert_eq!(signing(prevote(1, 500)), Signing::Yes);
+    assert_eq!(signing(prevote(1, 3)), Signing::Barred { height: 1, round: 3 });
+}
+
 #[test]
 fn a_strangers_vote_under_our_key_stops_us_and_says_what_to_do() {
     let (mut hand, (_, others)) = (voter(), cast());
