@@ -8,11 +8,13 @@ mod changes;
 use std::sync::Arc;
 
 use aureon_chain::{execution::StateReader as _, mempool::MempoolView};
+use aureon_consensus::Lineage;
 use aureon_protocol::NetworkSnapshot;
 use aureon_types::{
-    Account, Address, Block, BlockId, CommitCertificate, Genesis, GenesisId, Receipt, SignedTransaction,
-    TransactionId, VerifiedTransaction,
+    Account, Address, Block, BlockId, CommitCertificate, Genesis, GenesisId, Hash, Receipt, SealedHeader,
+    SignedTransaction, TransactionId, VerifiedTransaction,
 };
+use bytes::Bytes;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::{
@@ -74,11 +76,12 @@ pub enum TransactionStatus {
     },
 }
 
-/// The head with the state after it.
+/// The head with the state after it, and what it fixes for the block above.
 #[derive(Clone)]
 pub(crate) struct PublishedHead {
     pub head: Head,
     pub view: View,
+    pub lineage: Lineage,
 }
 
 /// A request to the main loop.
@@ -123,6 +126,11 @@ impl NodeHandle {
     /// Its id.
     pub fn genesis_id(&self) -> GenesisId {
         self.services.chain.genesis_id
+    }
+
+    /// The head with everything that belongs to it, at one moment.
+    pub(crate) fn published_head(&self) -> Arc<PublishedHead> {
+        self.head.borrow().clone()
     }
 
     /// The last committed block. Durable.
@@ -172,6 +180,17 @@ impl NodeHandle {
             .map(|encoded| CommitCertificate::decode(&encoded))
             .transpose()
             .map_err(unreadable)
+    }
+
+    /// The header of the decided block of a height. Reads the disk.
+    pub fn header_at(&self, height: u64) -> Result<Option<SealedHeader>, ReadError> {
+        self.services.blocks.header_by_height(height).map_err(unreadable)
+    }
+
+    /// The encoded epoch whose validators have this hash, if a block here was the first to name them.
+    /// Reads the disk.
+    pub fn validators(&self, hash: &Hash) -> Result<Option<Bytes>, ReadError> {
+        self.services.blocks.validators(hash).map_err(unreadable)
     }
 
     /// The receipts of the block of a height. Reads the disk.

@@ -297,10 +297,10 @@ impl MainLoop {
             id,
             timestamp_ms: self.core.head_timestamp_ms(),
         };
-        let view = self.core.view().clone();
+        let (view, lineage) = (self.core.view().clone(), self.core.lineage().clone());
         self.publisher
             .head
-            .send_replace(Arc::new(PublishedHead { head, view }));
+            .send_replace(Arc::new(PublishedHead { head, view, lineage }));
         self.publisher
             .status
             .send_replace(Arc::new(self.core.status(self.clock.now())));

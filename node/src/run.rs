@@ -271,10 +271,10 @@ pub async fn start(options: Options) -> Result<Node, StartError> {
         id: info.id,
         timestamp_ms: info.timestamp_ms,
     };
-    let view = start.parent.view.clone();
+    let (view, lineage) = (start.parent.view.clone(), start.parent.lineage.clone());
     let genesis = Arc::clone(&start.genesis);
     let core = Core::start(clock.now(), start, &mut effects)?;
-    let (head, head_receiver) = watch::channel(Arc::new(PublishedHead { head, view }));
+    let (head, head_receiver) = watch::channel(Arc::new(PublishedHead { head, view, lineage }));
     let (mempool, mempool_receiver) = watch::channel(Arc::new(core.mempool().view()));
     let (status, status_receiver) = watch::channel(Arc::new(core.status(clock.now())));
     let (changes, subscribe) = Subscribe::channel();

@@ -1,11 +1,14 @@
 //! Questions about the system account, for those who show it to people. Each reads a state between
 //! blocks; none is asked by consensus.
 
+use aureon_consensus::Epoch;
 use aureon_types::{Address, Amount, PublicKey};
 
 use super::{
     damaged,
-    records::{Authorities, Ballot, Candidates, OpenBallots, Punished, Releases, Totals, ValidatorRecord},
+    records::{
+        Authorities, Ballot, Candidates, Missed, OpenBallots, Punished, Releases, Totals, ValidatorRecord,
+    },
     rewards::Delegation,
     rules::{StakeRules, epoch_of},
     shares::Pool,
@@ -140,6 +143,17 @@ pub fn open_votes<R: StateReader>(reader: &R, height: u64) -> Result<Vec<OpenVot
         });
     }
     Ok(votes)
+}
+
+/// Blocks of the running epoch so far without the precommit of a validator, where there are any; as far as the
+/// certificates in its blocks say. `current`: the epoch of the next height.
+pub fn missed<R: StateReader>(reader: &R, current: &Epoch) -> Result<Vec<(Address, u64)>, StateError> {
+    let missed: Missed = At(reader).load_or_default(&slots::missed())?;
+    let named = missed.0.iter().filter_map(|(position, blocks)| {
+        let validator = current.set().get_index(usize::from(*position))?;
+        Some((validator.address, u64::from(*blocks)))
+    });
+    Ok(named.collect())
 }
 
 /// Whether the offence of `offender` at `height` was punished. Also `false` where that is so long ago

@@ -9,6 +9,12 @@
 //! | `GET /mempool` | [`model::MempoolSummary`] |
 //! | `GET /status` | [`model::StatusView`] |
 //! | `GET /peers` | [`model::PeersView`] |
+//! | `GET /validators` | [`staking::ValidatorsView`]: who decides, who will, who has stake |
+//! | `GET /validators/{address}` | [`staking::ValidatorEntry`] |
+//! | `GET /delegations/{address}` | [`staking::DelegationsView`]: stake, rewards, what returns when |
+//! | `GET /authorities` | [`staking::AuthoritiesView`], with the votes that are open |
+//! | `GET /evidence` | a list of [`staking::EvidenceView`]: contradictions seen and not punished yet |
+//! | `GET /light?from=1&count=100` | an encoded `aureon.v1.LightChain` |
 //! | `GET /genesis` | the genesis document |
 //! | `GET /health` | [`model::Health`] with 200, or a problem with 503 that says why the node is not well |
 //! | `POST /submit-tx` | [`model::SubmitOutcome`], or a list of them for a batch; see [`submit`] |
@@ -22,10 +28,13 @@
 //! [`crate::handle::NodeHandle`]; none of them can change the chain or wait for the main loop.
 
 pub mod action;
+mod light_route;
 mod listener;
 pub mod model;
 pub mod problem;
 mod reads;
+pub mod staking;
+mod staking_route;
 mod status;
 pub mod submit;
 mod submit_route;
@@ -114,6 +123,12 @@ pub fn router(node: NodeHandle) -> Router {
         .route("/mempool", get(reads::mempool))
         .route("/status", get(reads::status))
         .route("/peers", get(reads::peers))
+        .route("/validators", get(staking_route::validators))
+        .route("/validators/{address}", get(staking_route::validator))
+        .route("/delegations/{address}", get(staking_route::delegations))
+        .route("/authorities", get(staking_route::authorities))
+        .route("/evidence", get(reads::evidence))
+        .route("/light", get(light_route::light))
         .route("/genesis", get(reads::genesis))
         .route("/health", get(reads::health))
         .route("/submit-tx", post(submit_route::submit))
@@ -141,7 +156,8 @@ async fn unknown_route(uri: Uri) -> Problem {
         "unknown-route",
         format!(
             "there is nothing at {}; the routes are GET /chain/head, /block/{{height or id}}, /tx/{{id}}, \
-             /balance/{{address}}, /mempool, /status, /peers, /genesis, /health and POST /submit-tx",
+             /balance/{{address}}, /mempool, /status, /peers, /validators, /validators/{{address}}, \
+             /delegations/{{address}}, /authorities, /evidence, /light, /genesis, /health and POST /submit-tx",
             uri.path()
         ),
     )

@@ -10,6 +10,7 @@ use super::{
     Answer, Api,
     model::{BalanceView, BlockView, Head, Health, ReceiptView, TransactionState, TransactionView},
     problem::Problem,
+    staking::EvidenceView,
     status,
     transaction::JsonTransaction,
     views,
@@ -20,16 +21,16 @@ use crate::handle::{NodeHandle, ReadError, TransactionStatus};
 const UNWELL: &str = "stalled";
 
 /// A part of the path, as it was given.
-type Text = Result<Path<String>, PathRejection>;
+pub(super) type Text = Result<Path<String>, PathRejection>;
 
-fn text(path: Text) -> Result<String, Problem> {
+pub(super) fn text(path: Text) -> Result<String, Problem> {
     match path {
         Ok(Path(text)) => Ok(text),
         Err(rejection) => Err(Problem::bad_request(rejection.body_text())),
     }
 }
 
-fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Problem> {
+pub(super) fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Problem> {
     text.parse()
         .map_err(|error: T::Err| Problem::bad_request(error.to_string()))
 }
@@ -172,7 +173,14 @@ pub async fn mempool(State(api): State<Api>) -> Answer {
 }
 
 pub async fn status(State(api): State<Api>) -> Answer {
-    views::answer(&status::view(&api.node, api.started.elapsed()))
+    let uptime = api.started.elapsed();
+    api.read(move |node| views::answer(&status::view(node, uptime)))
+        .await
+}
+
+pub async fn evidence(State(api): State<Api>) -> Answer {
+    let evidence: Vec<EvidenceView> = api.node.status().evidence.iter().map(EvidenceView::of).collect();
+    views::answer(&evidence)
 }
 
 pub async fn peers(State(api): State<Api>) -> Answer {

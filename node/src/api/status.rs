@@ -8,7 +8,7 @@ use aureon_types::{EmptyBlocks, Genesis};
 
 use super::{
     model::{ConsensusView, StatusView, SyncView, ValidatorView},
-    views,
+    staking_route, views,
 };
 use crate::{core::NodeStatus, handle::NodeHandle};
 
@@ -32,7 +32,7 @@ pub fn view(node: &NodeHandle, uptime: Duration) -> StatusView {
         peers: status.peers,
         mempool: status.mempool.count,
         transactions_per_second: status.transactions_per_second,
-        consensus: consensus(&status),
+        consensus: consensus(node, &status),
         sync: SyncView {
             synced: status.sync.phase == Phase::Synced,
             target: status.sync.target,
@@ -43,7 +43,7 @@ pub fn view(node: &NodeHandle, uptime: Duration) -> StatusView {
     }
 }
 
-fn consensus(status: &NodeStatus) -> ConsensusView {
+fn consensus(node: &NodeHandle, status: &NodeStatus) -> ConsensusView {
     let consensus = &status.consensus;
     ConsensusView {
         height: consensus.height,
@@ -55,10 +55,20 @@ fn consensus(status: &NodeStatus) -> ConsensusView {
         signing_explained: status
             .signing_stopped
             .clone()
-            .unwrap_or_else(|| consensus.signing.explain()),
+            .unwrap_or_else(|| signing_explained(node, status)),
         proposer: consensus.proposer,
         validators: consensus.validators.iter().map(validator).collect(),
     }
+}
+
+/// Whether this node signs, and if not why. The engine knows that a key is in no set; the state knows why.
+fn signing_explained(node: &NodeHandle, status: &NodeStatus) -> String {
+    let signing = &status.consensus.signing;
+    let why = match (signing, &status.validator) {
+        (Signing::NotAValidator, Some(address)) => staking_route::why_not_in_the_set(node, address),
+        _ => None,
+    };
+    why.unwrap_or_else(|| signing.explain())
 }
 
 /// A validator that waits for its sign-mark to be passed will sign by itself.
@@ -118,6 +128,8 @@ fn patience(genesis: &Genesis) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use aureon_chain::sync;
     use aureon_consensus::Step;
     use aureon_types::{
@@ -182,6 +194,7 @@ mod tests {
             },
             validator: None,
             signing_stopped: None,
+            evidence: Arc::default(),
             mempool: MempoolNumbers::default(),
             transactions_per_second: 0.0,
         }

@@ -3,9 +3,12 @@
 //! Each command has an example in its help. Results go to stdout (`--json` for programs), remarks and
 //! errors to stderr; see [`failure`] for the exit codes.
 
+mod authority;
 mod bench;
+mod evidence;
 pub mod failure;
 mod genesis;
+mod headers;
 mod init;
 mod join;
 mod keys;
@@ -15,7 +18,9 @@ mod query;
 mod run;
 mod send;
 mod sign_mark;
+mod stake;
 mod testnet;
+mod transact;
 
 use std::process::ExitCode;
 
@@ -58,10 +63,23 @@ enum Command {
     /// Send and show transactions
     #[command(subcommand)]
     Tx(send::Command),
+    /// Become a validator by stake, delegate, unjail, claim rewards
+    #[command(subcommand)]
+    Stake(stake::Command),
+    /// Let authorities in and out by their votes
+    #[command(subcommand)]
+    Authority(authority::Command),
+    /// Prove that a validator contradicted itself
+    #[command(subcommand)]
+    Evidence(evidence::Command),
     /// Show an account's balance
     Balance(query::BalanceArguments),
     /// Show what a node is doing
     Status(query::StatusArguments),
+    /// Export headers with their certificates, for light clients
+    Headers(headers::Headers),
+    /// Check exported headers from a trusted one on, without a node
+    VerifyHeader(headers::VerifyHeader),
     /// Move a validator to another machine: the highest place at which its key has signed
     #[command(subcommand)]
     SignMark(sign_mark::Command),
@@ -100,8 +118,13 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Genesis(command) => genesis::run(&command),
         Command::Keys(command) => keys::run(&command),
         Command::Tx(command) => send::run(&command),
+        Command::Stake(command) => stake::run(&command),
+        Command::Authority(command) => authority::run(&command),
+        Command::Evidence(command) => evidence::run(&command),
         Command::Balance(arguments) => query::balance(&arguments),
         Command::Status(arguments) => query::status(&arguments),
+        Command::Headers(arguments) => headers::headers(&arguments),
+        Command::VerifyHeader(arguments) => headers::verify(&arguments),
         Command::SignMark(command) => sign_mark::run(&command),
         Command::Testnet(command) => testnet::run(&command),
         Command::Bench(command) => bench::run(&command),

@@ -36,6 +36,23 @@ pub fn balance(text: &str) -> Result<(Address, Amount), String> {
     ))
 }
 
+/// A share as `10%` or `12.5%`, in hundredths of a percent.
+pub fn basis_points(text: &str) -> Result<u32, String> {
+    let wrong = || format!("\"{text}\" is no share such as 10% or 12.5%, from 0% to 100%");
+    let digits = text.strip_suffix('%').ok_or_else(wrong)?;
+    let (whole, rest) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole) || !is_number(rest) || rest.len() > 2 {
+        return Err(wrong());
+    }
+    let hundredths: u32 = format!("{rest:0<2}").parse().map_err(|_| wrong())?;
+    let whole: u32 = whole.parse().map_err(|_| wrong())?;
+    let points = whole
+        .checked_mul(100)
+        .and_then(|points| points.checked_add(hundredths));
+    points.filter(|points| *points <= 10_000).ok_or_else(wrong)
+}
+
 /// When blocks without transactions are made.
 pub fn empty_blocks(text: &str) -> Result<EmptyBlocks, String> {
     match text {
@@ -66,6 +83,33 @@ mod tests {
             "18446744073709551615m",
         ] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn shares_are_percents_with_two_decimals() {
+        for (text, points) in [
+            ("0%", 0),
+            ("10%", 1_000),
+            ("12.5%", 1_250),
+            ("0.05%", 5),
+            ("100%", 10_000),
+        ] {
+            assert_eq!(basis_points(text), Ok(points));
+        }
+        for wrong in [
+            "",
+            "%",
+            "10",
+            "-1%",
+            "100.01%",
+            "1.234%",
+            ".5%",
+            "1.%",
+            "+1%",
+            "99999999999%",
+        ] {
+            assert!(basis_points(wrong).is_err(), "{wrong}");
         }
     }
 

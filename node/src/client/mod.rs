@@ -18,6 +18,7 @@ use crate::api::{
         TransactionView,
     },
     problem::{CONTENT_TYPE, Problem},
+    staking::{AuthoritiesView, DelegationsView, ValidatorEntry, ValidatorsView},
 };
 
 /// How long a request may take, answer included.
@@ -139,6 +140,32 @@ impl Client {
         self.get("/health")
     }
 
+    /// `GET /validators`.
+    pub fn validators(&self) -> Result<ValidatorsView, ClientError> {
+        self.get("/validators")
+    }
+
+    /// `GET /validators/{address}`.
+    pub fn validator(&self, address: &Address) -> Result<ValidatorEntry, ClientError> {
+        self.get(&format!("/validators/{address}"))
+    }
+
+    /// `GET /delegations/{address}`.
+    pub fn delegations(&self, address: &Address) -> Result<DelegationsView, ClientError> {
+        self.get(&format!("/delegations/{address}"))
+    }
+
+    /// `GET /authorities`.
+    pub fn authorities(&self) -> Result<AuthoritiesView, ClientError> {
+        self.get("/authorities")
+    }
+
+    /// `GET /light`: an encoded `aureon.v1.LightChain` of at most `count` blocks; the node may send fewer.
+    pub fn light(&self, from: u64, count: u64) -> Result<Vec<u8>, ClientError> {
+        let path = format!("/light?from={from}&count={count}");
+        self.bytes(self.agent.get(self.url(&path)).call())
+    }
+
     /// `GET /genesis`, checked.
     pub fn genesis(&self) -> Result<Genesis, ClientError> {
         let text = self.text(self.agent.get(self.url("/genesis")).call())?;
@@ -186,6 +213,11 @@ impl Client {
     }
 
     fn text(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<String, ClientError> {
+        let bytes = self.bytes(answer)?;
+        String::from_utf8(bytes).map_err(|_| self.unexpected("it is no text".to_owned()))
+    }
+
+    fn bytes(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<Vec<u8>, ClientError> {
         let mut response = answer.map_err(|error| self.failed(error))?;
         let is_problem = response
             .headers()
@@ -193,11 +225,12 @@ impl Client {
             .is_some_and(|value| value.as_bytes().starts_with(CONTENT_TYPE.as_bytes()));
         let status = response.status();
         let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES);
-        let text = body.read_to_string().map_err(|error| self.failed(error))?;
+        let bytes = body.read_to_vec().map_err(|error| self.failed(error))?;
         if is_problem {
+            let text = String::from_utf8_lossy(&bytes);
             Err(ClientError::Refused(Box::new(self.parse(&text)?)))
         } else if status.is_success() {
-            Ok(text)
+            Ok(bytes)
         } else {
             Err(self.unexpected(format!("HTTP status {status}")))
         }

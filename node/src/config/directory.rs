@@ -140,9 +140,14 @@ pub fn create_genesis(path: &Path, genesis: &Genesis) -> Result<(), FileError> {
     create_public(path, &genesis.to_json())
 }
 
-/// Writes a new file that anybody may read.
+/// Writes a new text file that anybody may read.
 pub fn create_public(path: &Path, text: &str) -> Result<(), FileError> {
-    files::create(path, text.as_bytes(), files::PUBLIC).map_err(|source| not_written(path, source))
+    create_public_bytes(path, text.as_bytes())
+}
+
+/// Writes a new file that anybody may read.
+pub fn create_public_bytes(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    files::create(path, content, files::PUBLIC).map_err(|source| not_written(path, source))
 }
 
 fn not_written(path: &Path, source: io::Error) -> FileError {

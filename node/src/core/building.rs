@@ -40,6 +40,8 @@ impl Core {
             params,
             view: self.parent.view.clone(),
             candidates: self.candidates(max_gas, max_bytes),
+            evidence: self.offences.due(),
+            key: self.key.clone(),
             budget: within / 3,
         };
         effects.push(Effect::Job(Job::Build(Box::new(building))));
@@ -62,7 +64,9 @@ impl Core {
             round,
             executed,
             stale,
+            settled,
         } = built;
+        self.offences.settle(&settled);
         for dropped in self.mempool.drop_inapplicable(now.monotonic, stale) {
             tracing::debug!(transaction = %dropped.id, reason = dropped.reason.describe(), "dropped from the pool");
         }

@@ -82,9 +82,7 @@ impl Core {
                     certificate,
                     evidence,
                 } => {
-                    for evidence in evidence {
-                        tracing::warn!(validator = %evidence.offender(), "a validator contradicted itself");
-                    }
+                    self.on_evidence(evidence);
                     self.commit(certificate, effects);
                 }
                 Wish::HeightClosed {
@@ -92,9 +90,7 @@ impl Core {
                     precommits,
                     evidence,
                 } => {
-                    for evidence in evidence {
-                        tracing::warn!(validator = %evidence.offender(), "a validator contradicted itself");
-                    }
+                    self.on_evidence(evidence);
                     self.merge_late_precommits(height, &precommits);
                 }
                 Wish::RoundStarted {

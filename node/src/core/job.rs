@@ -13,12 +13,12 @@ use aureon_consensus::{Fault, Lineage, Message, VerifiedMessage};
 use aureon_proto::v1 as proto;
 use aureon_protocol::{PeerId, Verdict};
 use aureon_types::{
-    Address, Block, BlockId, CertifiedBlock, CommitCertificate, DecodeError, SignedProposal,
-    SignedTransaction, TransactionId, VerifiedTransaction, transaction::UnverifiedError,
+    Address, Block, BlockId, CertifiedBlock, CommitCertificate, DecodeError, Evidence, SecretKey,
+    SignedProposal, SignedTransaction, TransactionId, VerifiedTransaction, transaction::UnverifiedError,
 };
 use bytes::Bytes;
 
-use super::{ChannelToken, GossipToken, Parent};
+use super::{ChannelToken, GossipToken, Offence, Parent};
 use crate::adapters::View;
 
 /// Which worker a job goes to.
@@ -45,6 +45,10 @@ pub struct Building {
     pub view: View,
     /// Transactions in order of preference.
     pub candidates: Vec<VerifiedTransaction>,
+    /// Contradictions to be punished by it.
+    pub evidence: Vec<Evidence>,
+    /// Signs the accusations; `None`: this node has no key, and builds nothing for a voting engine.
+    pub key: Option<SecretKey>,
     /// How long choosing and executing may take.
     pub budget: Duration,
 }
@@ -272,6 +276,8 @@ pub struct Built {
     pub executed: ExecutedBlock<View>,
     /// Candidates that can never be included.
     pub stale: Vec<TransactionId>,
+    /// Of the evidence that came with the order: punished already.
+    pub settled: Vec<Offence>,
 }
 
 /// What is wrong with a block, or why it cannot be judged yet.

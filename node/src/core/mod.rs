@@ -15,6 +15,7 @@ mod chain;
 mod committing;
 mod consensus;
 mod effect;
+mod evidence;
 mod input;
 mod job;
 mod ranges;
@@ -38,6 +39,7 @@ use crate::adapters::View;
 
 pub use chain::{Chain, Parent};
 pub use effect::{Effect, HeadChange, LogJob, Timer};
+pub use evidence::Offence;
 pub use input::{ChannelToken, GossipToken, Input, ReplyToken, RequestToken, SubmitError, SubmitOutcome};
 pub use job::{
     Body, BodyFault, Building, Built, CheckedProposal, Committed, Committing, DecodedTransactions, Done,
@@ -78,6 +80,8 @@ pub struct Core {
     /// Ourselves: the author of what no peer sent.
     local_peer: PeerId,
     validator: Option<aureon_types::Address>,
+    /// Signs accusations.
+    key: Option<SecretKey>,
     engine: Engine,
     mempool: mempool::Mempool,
     sync: sync::RangeSync<PeerId>,
@@ -95,6 +99,8 @@ pub struct Core {
     behind: bool,
     signing_stopped: Option<String>,
     pending_told: bool,
+    /// Contradictions that nobody was punished for yet.
+    offences: evidence::Offences,
     throughput: status::Throughput,
 }
 
@@ -108,6 +114,7 @@ impl Core {
     ) -> Result<Self, aureon_consensus::ConfigError> {
         let chain = Chain::new(Arc::clone(&start.genesis));
         let validator = start.validator_key.as_ref().map(SecretKey::address);
+        let key = start.validator_key.clone();
         let mut config = aureon_consensus::Config::from_genesis(&start.genesis, start.validator_key)?;
         if let Some(schedule) = start.parent.lineage.schedule() {
             config.schedule = schedule.clone();
@@ -123,6 +130,7 @@ impl Core {
         let mut core = Self {
             local_peer: start.local_peer,
             validator,
+            key,
             engine,
             mempool: mempool::Mempool::new(start.mempool, info.height),
             sync: sync::RangeSync::new(
@@ -145,6 +153,7 @@ impl Core {
             behind: false,
             signing_stopped: None,
             pending_told: false,
+            offences: evidence::Offences::default(),
             throughput: status::Throughput::default(),
         };
         core.on_engine_effects(now, engine_effects, effects);
@@ -297,6 +306,11 @@ impl Core {
     /// The state after the last committed block.
     pub fn view(&self) -> &View {
         &self.parent.view
+    }
+
+    /// What the last committed block fixes for the block above it.
+    pub fn lineage(&self) -> &aureon_consensus::Lineage {
+        &self.parent.lineage
     }
 
     /// The mempool, for publishing its view.

@@ -1,10 +1,10 @@
 //! What the node is doing, for people and scripts.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use aureon_chain::sync;
 use aureon_consensus::{ConsensusStatus, Now};
-use aureon_types::{Address, BlockId, GenesisId};
+use aureon_types::{Address, BlockId, Evidence, GenesisId};
 
 use super::Core;
 
@@ -47,6 +47,8 @@ pub struct NodeStatus {
     pub signing_stopped: Option<String>,
     /// The mempool.
     pub mempool: MempoolNumbers,
+    /// Contradictions of validators that nobody was punished for yet, the oldest first.
+    pub evidence: Arc<[Evidence]>,
     /// Transactions in committed blocks over the last ten seconds, per second.
     pub transactions_per_second: f64,
 }
@@ -100,6 +102,7 @@ impl Core {
                 count: self.mempool.count(),
                 bytes: self.mempool.bytes(),
             },
+            evidence: self.offences.listed(),
             transactions_per_second: self.throughput.per_second(now.monotonic),
         }
     }

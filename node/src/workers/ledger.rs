@@ -13,10 +13,13 @@ use aureon_chain::{
 };
 use aureon_consensus::Lineage;
 use aureon_storage::{Decided, StorageError};
-use aureon_types::{Block, CertifiedBlock, CommitCertificate, VerifiedTransaction};
+use aureon_types::{Block, CertifiedBlock, CommitCertificate, Hash, VerifiedTransaction};
 use bytes::Bytes;
 
-use super::{Clock, Services};
+use super::{
+    Clock, Services,
+    accusation::{self, Accusations},
+};
 use crate::{
     adapters::View,
     core::{
@@ -127,9 +130,22 @@ impl Ledger {
             params,
             view,
             candidates,
+            evidence,
+            key,
             budget,
         } = building;
         let end = clock().saturating_add(budget);
+        let accused = match &key {
+            Some(key) => accusation::accuse(&self.services.chain, &view, key, evidence, candidates),
+            None => Ok(Accusations {
+                candidates,
+                ..Accusations::default()
+            }),
+        };
+        let Accusations { candidates, settled } = match accused {
+            Ok(accused) => accused,
+            Err(error) => return failed(&error),
+        };
         let mut out_of_time = || clock() >= end;
         let built = match production::build(&view, &params, candidates, &mut out_of_time) {
             Ok(built) => built,
@@ -144,6 +160,7 @@ impl Ledger {
             round,
             executed: built.executed,
             stale,
+            settled,
         }))
     }
 
@@ -311,14 +328,16 @@ impl Ledger {
         if blocks.is_empty() {
             return Ok(Vec::new());
         }
+        let named: Vec<Option<(Hash, Bytes)>> = blocks.iter().map(|(_, _, next)| newly_named(next)).collect();
         let decided: Vec<Decided<'_>> = blocks
             .iter()
-            .map(|(executed, _, next)| Decided {
+            .zip(&named)
+            .map(|((executed, _, next), named)| Decided {
                 block: executed.block(),
                 certificate: &next.certificate,
                 receipts: executed.encoded_receipts(),
                 work: None,
-                validators: None,
+                validators: named.as_ref().map(|(hash, epoch)| (*hash, &epoch[..])),
             })
             .collect();
         self.services.blocks.import(&decided)?;
@@ -356,6 +375,16 @@ impl Ledger {
         };
         Ok(())
     }
+}
+
+/// The validators of the height above `block`, if they are others than its own: the encoded epoch, by the
+/// hash with which the block's header names them. Light clients need them long after the state has forgotten
+/// them.
+fn newly_named(block: &Parent) -> Option<(Hash, Bytes)> {
+    let height = block.info.height;
+    let above = block.lineage.epoch(height.saturating_add(1))?;
+    let changed = block.lineage.validators(height) != Some(above.set());
+    changed.then(|| (above.set().hash(), above.encode()))
 }
 
 /// A decided block that cannot be committed here.

@@ -1,6 +1,7 @@
 //! What workers do with jobs, without the threads: the main loop calls these on its threads, the
 //! simulation in virtual time.
 
+mod accusation;
 mod ledger;
 mod messages;
 mod pool;
