@@ -5,6 +5,8 @@
 mod authorities;
 mod cli;
 mod examples;
+mod network;
 mod rest;
 mod support;
 mod testnet;
+mod validators;
