@@ -1,6 +1,6 @@
 //! What a block changed so far, above a state that stays as it is.
 
-use aureon_types::{Account, Address, Amount, Hash, StateChanges};
+use aureon_types::{Account, Address, Amount, Hash, SlotChanges, StateChanges};
 use bytes::Bytes;
 use hashbrown::HashMap;
 
@@ -210,7 +210,7 @@ impl<'a, R: StateReader> Overlay<'a, R> {
 }
 
 /// By account, what differs from before.
-fn changed_storage(entries: Vec<StorageEntry>) -> Vec<(Address, Vec<(Hash, Option<Bytes>)>)> {
+fn changed_storage(entries: Vec<StorageEntry>) -> Vec<(Address, SlotChanges)> {
     let mut changed: Vec<StorageEntry> = entries
         .into_iter()
         .filter(|entry| entry.before != entry.now)

@@ -34,4 +34,6 @@ pub use rules::{HeightEngine, HeightRules, HeightValidators, MAX_AHEAD_MS, Rules
 use crate::execution::StateError;
 
 #[cfg(test)]
+mod round_trip;
+#[cfg(test)]
 mod tests;

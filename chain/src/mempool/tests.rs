@@ -2,6 +2,7 @@
 
 mod properties;
 mod steps;
+mod switches;
 
 use std::time::Duration;
 

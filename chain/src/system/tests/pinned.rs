@@ -5,6 +5,123 @@ use codec::Record;
 
 use super::*;
 
+/// A slot of every kind and a record of every kind, with all its parts.
+fn everything() -> Vec<(&'static str, Hash, Vec<u8>)> {
+    let (one, two) = (Address([1; 20]), Address([2; 20]));
+    let key = PublicKey([3; 32]);
+    let validator = ValidatorRecord {
+        key,
+        stake: Pool { tokens: 5, shares: 6 },
+        commission: 1_000,
+        jailed_until: Some(7),
+        retired: true,
+        earnings: Earnings {
+            unpaid: 8,
+            index: 9,
+            remainder: 10,
+        },
+    };
+    let release = records::Release {
+        delegator: one,
+        validator: two,
+        shares: 9,
+    };
+    let ballot = records::Ballot {
+        add: None,
+        remove: Some(key),
+        expires: 3,
+        voters: vec![one],
+    };
+    let slot = slots::ballot(None, Some(&key));
+    let open = records::OpenBallot {
+        slot,
+        opener: one,
+        expires: 3,
+    };
+    let totals = Totals {
+        bonded: 1,
+        unbonding: 2,
+        unpaid: 3,
+        slashed: 4,
+    };
+    let delegation = Delegation {
+        shares: 1,
+        index: 2,
+        accrued: 3,
+    };
+    vec![
+        ("totals", slots::totals(), totals.encode().to_vec()),
+        ("validator", slots::validator(&one), validator.encode().to_vec()),
+        (
+            "delegation",
+            slots::delegation(&one, &two),
+            delegation.encode().to_vec(),
+        ),
+        (
+            "candidates",
+            slots::candidates(),
+            Candidates(vec![one, two]).encode().to_vec(),
+        ),
+        (
+            "unbonding",
+            slots::unbonding(&one, 2),
+            Pool { tokens: 3, shares: 4 }.encode().to_vec(),
+        ),
+        (
+            "releases",
+            slots::releases(2),
+            Releases(vec![release]).encode().to_vec(),
+        ),
+        (
+            "missed",
+            slots::missed(),
+            records::Missed(vec![(1, 2)]).encode().to_vec(),
+        ),
+        (
+            "punished",
+            slots::punished(2),
+            records::Punished(vec![(1, 2)]).encode().to_vec(),
+        ),
+        (
+            "authorities",
+            slots::authorities(),
+            records::Authorities(vec![key]).encode().to_vec(),
+        ),
+        (
+            "ballots",
+            slots::open_ballots(),
+            records::OpenBallots(vec![open]).encode().to_vec(),
+        ),
+        ("ballot", slot, ballot.encode().to_vec()),
+        ("epoch", slots::epoch(2), Vec::new()), // consensus pins its encoding
+    ]
+}
+
+#[test]
+fn slots_and_records_are_pinned() {
+    let text: String = everything()
+        .iter()
+        .map(|(name, slot, record)| {
+            let record: String = record.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{name} {slot} {record}").trim_end().to_owned() + "\n"
+        })
+        .collect();
+    assert_eq!(text, include_str!("pinned.txt"));
+}
+
+#[test]
+fn the_states_of_genesis_are_pinned() {
+    let root = |chain: &Chain| chain.state.root().to_string();
+    let roots = [root(&Chain::stake()), root(&Chain::authorities(1..=3))];
+    assert_eq!(
+        roots,
+        [
+            "0xd056a50b9d55816ad70d9f6a8b8ad5c7c976e1f4413c63d772c52c03ac714fa7",
+            "0xf313b1c7ef6e465aade0da799548affa9d339453fb1ec4c5511720abe9bc0c6b"
+        ]
+    );
+}
+
 #[test]
 fn records_come_back_and_are_strict() {
     fn check<T: Record + PartialEq + std::fmt::Debug>(record: &T) {
