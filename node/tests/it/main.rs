@@ -7,6 +7,7 @@ mod cli;
 mod examples;
 mod network;
 mod rest;
+mod sign_mark;
 mod support;
 mod testnet;
 mod validators;
