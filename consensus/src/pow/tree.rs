@@ -9,7 +9,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
 };
 
 use aureon_types::{BlockId, SealedHeader};
@@ -76,6 +76,16 @@ pub(super) struct Tree {
     /// Blocks that were executed and found invalid, and those on top of them, with their heights.
     invalid: BTreeMap<BlockId, u64>,
     capacity: usize,
+    /// The way to the tip that was preferred last, kept because it is thousands of headers long while a
+    /// node catches up.
+    way: Way,
+}
+
+/// The blocks up to `tip` that were not executed when it was made, lowest first.
+#[derive(Debug, Default)]
+struct Way {
+    tip: BlockId,
+    blocks: VecDeque<BlockId>,
 }
 
 impl Tree {
@@ -99,6 +109,7 @@ impl Tree {
             executed: BTreeSet::from([rank]),
             invalid: BTreeMap::new(),
             capacity,
+            way: Way::default(),
         }
     }
 
@@ -368,32 +379,64 @@ impl Tree {
     /// at most `branches` of them, the lowest blocks that are not executed; `window` in all. No branch
     /// takes the last quarter of what is left, so that one whose bodies nobody has does not stop the
     /// others.
-    pub(super) fn plan(&self, floor: Work, branches: usize, window: usize) -> Vec<BlockId> {
+    pub(super) fn plan(&mut self, floor: Work, branches: usize, window: usize) -> Vec<BlockId> {
         let mut plan: Vec<BlockId> = Vec::new();
-        let heavier = self
-            .tips
-            .iter()
-            .take_while(|(work, _, _)| work.0 > floor)
-            .take(branches);
-        for (_, _, tip) in heavier {
+        let heavier = self.tips.iter().take_while(|(work, _, _)| work.0 > floor);
+        let heavier: Vec<BlockId> = heavier.take(branches).map(|(_, _, tip)| *tip).collect();
+        for (at, tip) in heavier.iter().enumerate() {
             let room = window.saturating_sub(plan.len());
             let share = room.saturating_sub(room / 4);
-            let wanted = self.unexecuted(tip);
-            let new = wanted.into_iter().take(share).filter(|id| !plan.contains(id));
-            plan.extend(new.collect::<Vec<_>>());
+            let wanted = if at == 0 {
+                self.way_to(tip, share)
+            } else {
+                self.unexecuted(tip, share)
+            };
+            let new: Vec<BlockId> = wanted.into_iter().filter(|id| !plan.contains(id)).collect();
+            plan.extend(new);
         }
         plan
     }
 
-    /// The blocks up to `tip` that are not executed, lowest first.
-    fn unexecuted(&self, tip: &BlockId) -> Vec<BlockId> {
-        let (mut path, mut at) = (Vec::new(), *tip);
+    /// [`Self::unexecuted`], from the last time if the tip only grew since.
+    fn way_to(&mut self, tip: &BlockId, count: usize) -> Vec<BlockId> {
+        if self.way.tip != *tip {
+            let mut grown = VecDeque::new();
+            let mut at = *tip;
+            while let Some(node) = self
+                .nodes
+                .get(&at)
+                .filter(|node| !node.executed && at != self.way.tip)
+            {
+                grown.push_front(at);
+                at = node.parent;
+            }
+            let mut blocks = std::mem::take(&mut self.way.blocks);
+            if at != self.way.tip {
+                blocks.clear();
+            }
+            blocks.extend(grown);
+            self.way = Way { tip: *tip, blocks };
+        }
+        while self
+            .way
+            .blocks
+            .front()
+            .is_some_and(|id| self.is_executed(id) || !self.nodes.contains_key(id))
+        {
+            self.way.blocks.pop_front();
+        }
+        self.way.blocks.iter().take(count).copied().collect()
+    }
+
+    /// The lowest `count` blocks up to `tip` that are not executed, lowest first.
+    fn unexecuted(&self, tip: &BlockId, count: usize) -> Vec<BlockId> {
+        let (mut path, mut at) = (VecDeque::new(), *tip);
         while let Some(node) = self.nodes.get(&at).filter(|node| !node.executed) {
-            path.push(at);
+            path.push_front(at);
+            path.truncate(count);
             at = node.parent;
         }
-        path.reverse();
-        path
+        path.into()
     }
 
     /// Blocks below and including `from`, newest first: the last ten, then in doubling steps, and the

@@ -14,15 +14,17 @@ use aureon_consensus::{
 use aureon_types::{BlockId, SealedHeader};
 
 use super::{
-    super::{Head, RequestFailure, RequestId, testing::Random},
+    super::{Head, Phase, RequestFailure, RequestId, testing::Random},
     Claim, Effect, HeaderSync, Input, MAX_HEADERS, MAX_REQUESTS, Tip, answer_headers, decode_headers,
     testing::{Chain, boast},
 };
 
 const HONEST: u64 = 50;
-const LENGTH: usize = 2_300;
+const LENGTH: usize = 2_050;
 /// Longer than any sync here may take, in virtual time.
 const PATIENCE: Duration = Duration::from_secs(3_600);
+/// How long a run lasts at least.
+const AFTERWARDS: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Copy, Debug)]
 enum Behaviour {
@@ -205,7 +207,8 @@ impl<'a> Run<'a> {
             .map(|(peer, behaviour)| (*peer, *behaviour))
             .collect();
         let mut next_status = Duration::ZERO;
-        while self.engine.head() != self.world.truth.claim().head.id {
+        // Some minutes more, in which nothing may go wrong and boasters are asked for the rest.
+        while self.engine.head() != self.world.truth.claim().head.id || self.now < AFTERWARDS {
             if self.now >= next_status {
                 next_status = self.now + Duration::from_secs(5);
                 for (peer, behaviour) in &peers {
@@ -216,7 +219,10 @@ impl<'a> Run<'a> {
                 }
             }
             let Some(((at, _), input)) = self.queue.pop_first() else {
-                panic!("asleep: {:?}", self.sync.status(self.now))
+                let status = self.sync.status(self.now);
+                assert_eq!(status.phase, Phase::Synced, "asleep: {status:?}");
+                self.now = next_status;
+                continue;
             };
             self.now = at;
             assert!(
@@ -296,7 +302,8 @@ impl<'a> Run<'a> {
                 self.penalized.insert(peer);
             }
             Effect::StartTimer { timer, after } => self.later(after, Input::TimerFired(timer)),
-            Effect::OtherHistory { .. } => panic!("there is one history"),
+            // Who sends the beginning of the chain again and again looks like that when it is final here.
+            Effect::OtherHistory { peer, .. } => assert_ne!(peer, HONEST, "there is one history"),
             Effect::Behind { .. } | Effect::Synced { .. } => {}
         }
     }
@@ -404,27 +411,21 @@ fn clock(now: Duration) -> Now {
 }
 
 #[test]
-fn one_honest_peer_suffices_and_is_never_blamed() {
-    let world = World::shared();
-    for seed in 0..40 {
-        let run = Run::new(world, seed).run();
-        assert!(!run.penalized.contains(&HONEST), "seed {seed}: {:?}", run.trace);
-        for peer in &run.penalized {
-            let behaviour = run.peers[peer];
-            let slow = matches!(behaviour, Behaviour::AlwaysBusy | Behaviour::Flapping);
-            assert!(!slow, "seed {seed}: {peer} was only slow: {:?}", run.trace);
-        }
-    }
-}
-
-#[test]
-fn every_kind_of_liar_is_found_out() {
+fn one_honest_peer_suffices_and_is_never_blamed_and_every_kind_of_liar_is() {
     let world = World::shared();
     let mut found: BTreeMap<String, bool> = BTreeMap::new();
-    for seed in 0..40 {
+    for seed in 0..16 {
         let run = Run::new(world, seed).run();
+        assert!(!run.penalized.contains(&HONEST), "seed {seed}: {:?}", run.trace);
         for (peer, behaviour) in &run.peers {
-            *found.entry(format!("{behaviour:?}")).or_default() |= run.penalized.contains(peer);
+            let blamed = run.penalized.contains(peer);
+            let slow = matches!(behaviour, Behaviour::AlwaysBusy | Behaviour::Flapping);
+            assert!(
+                !(slow && blamed),
+                "seed {seed}: {peer} was only slow: {:?}",
+                run.trace
+            );
+            *found.entry(format!("{behaviour:?}")).or_default() |= blamed;
         }
     }
     for kind in [
