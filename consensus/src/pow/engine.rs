@@ -127,6 +127,11 @@ impl Pow {
         }
     }
 
+    /// See [`crate::Engine::count_drop`].
+    pub fn count_drop(&mut self, reason: DropReason) {
+        self.drops.count(reason);
+    }
+
     fn dropped(&mut self, reason: DropReason) -> Admit {
         self.drops.count(reason);
         Admit::Drop(reason)
