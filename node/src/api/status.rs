@@ -65,6 +65,12 @@ fn consensus(node: &NodeHandle, status: &NodeStatus) -> ConsensusView {
     }
 }
 
+/// Whether the status needs the state, which may be on the disk: why a key is in no set stands there.
+pub fn reads_the_state(node: &NodeHandle) -> bool {
+    let status = node.status();
+    status.consensus.signing == Signing::NotAValidator && status.validator.is_some()
+}
+
 /// Whether this node signs, and if not why. The engine knows that a key is in no set; the state knows why.
 fn signing_explained(node: &NodeHandle, status: &NodeStatus) -> String {
     let signing = &status.consensus.signing;
