@@ -196,9 +196,12 @@ impl Pow {
     }
 
     fn on_executed(&mut self, id: BlockId, valid: bool, effects: &mut Vec<Effect>) {
-        self.asked.remove(&id);
+        let asked = self.asked.remove(&id);
         if valid {
-            self.tree.mark_executed(&id);
+            // What is not wanted any more may be gone by now: it is asked for again when it is.
+            if asked {
+                self.tree.mark_executed(&id);
+            }
             return;
         }
         let removed = self.tree.mark_invalid(&id);

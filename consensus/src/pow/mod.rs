@@ -33,6 +33,7 @@ mod search;
 mod target;
 mod tree;
 mod verify;
+mod walk;
 
 #[cfg(test)]
 mod chain_tests;
