@@ -11,7 +11,7 @@ use aureon_chain::{mempool, system::genesis_state};
 use aureon_consensus::{LogRecord, SignMark};
 use aureon_protocol::{Client, GenesisInfo, Multiaddr, Status};
 use aureon_storage::{Backend, BlockStore, FlushPolicy, StateStore, StorageError};
-use aureon_types::{Genesis, SecretKey};
+use aureon_types::{Address, Genesis, SecretKey};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
@@ -48,6 +48,17 @@ pub struct Options {
     pub mdns: bool,
     /// Bounds of the mempool.
     pub mempool: mempool::Config,
+    /// How this node mines, on a network that does.
+    pub mining: MiningOptions,
+}
+
+/// How a node mines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MiningOptions {
+    /// Threads that search; 0: none.
+    pub threads: usize,
+    /// Receives the rewards and fees of the blocks that are found.
+    pub reward: Option<Address>,
 }
 
 /// Why a node does not start.

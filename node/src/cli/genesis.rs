@@ -6,15 +6,20 @@ use std::{
 };
 
 use aureon_types::{
-    Address, Amount, EmptyBlocks, EngineKind, Genesis, PublicKey,
+    Address, Amount, EmptyBlocks, EngineKind, Genesis,
     genesis::{
-        BftTimeouts, DEFAULT_GAS_LIMIT, DEFAULT_MIN_GAS_PRICE, DEFAULT_POA_BLOCK_TIME_MS, PoaParameters,
+        BftTimeouts, DEFAULT_GAS_LIMIT, DEFAULT_MIN_GAS_PRICE, DEFAULT_POA_BLOCK_TIME_MS, PosParameters,
+        RewardSchedule, default_block_time_ms,
     },
 };
 use clap::{Args, Subcommand};
-use serde::Serialize;
+use serde_json::Value;
 
-use super::{failure::Failure, output, parse};
+use super::{
+    engine::{EngineFlags, milliseconds},
+    failure::Failure,
+    output, parse,
+};
 use crate::{
     client::Client,
     config::{self, Config, Overrides, Source, directory},
@@ -31,22 +36,18 @@ pub enum Command {
     Check(Check),
 }
 
-/// The parameters of a new genesis; also those of `init` and `testnet up`.
+/// The parameters of a new genesis; also those of `init`.
 #[derive(Clone, Debug, Args)]
 pub struct Parameters {
     /// Name of the chain: a-z, 0-9 and hyphens
     #[arg(long, default_value = "aureon-local", value_name = "NAME")]
     pub chain: String,
-    /// Engine; without it the configuration decides ("poa" by default)
-    #[arg(long)]
-    pub engine: Option<String>,
-    /// Public key of an authority; may be given several times
-    #[arg(long = "authority", value_name = "PUBLIC_KEY")]
-    pub authorities: Vec<PublicKey>,
+    #[command(flatten)]
+    pub engine: EngineFlags,
     /// Balance at the start in base units; may be given several times
     #[arg(long = "balance", value_name = "ADDRESS=AMOUNT", value_parser = parse::balance)]
     pub balances: Vec<(Address, Amount)>,
-    /// Time between blocks
+    /// Time between blocks [default: pow 5s, pos 6s, poa 1s]
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     pub block_time: Option<Duration>,
     /// Whether blocks without transactions are made: always or on-demand
@@ -68,16 +69,15 @@ impl Parameters {
     }
 
     fn genesis_at(&self, config: &Config, timestamp_ms: u64) -> Result<Genesis, Failure> {
-        let block_time_ms = self
-            .block_time
-            .map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let default = default_block_time_ms(self.engine.name(config)).unwrap_or(DEFAULT_POA_BLOCK_TIME_MS);
+        let block_time_ms = self.block_time.map_or(default, milliseconds);
         let mut balances = config.initial_balances.clone();
         balances.extend(self.balances.iter().copied());
         let genesis = Genesis {
             chain: self.chain.clone(),
             timestamp_ms,
-            engine: self.engine_of(config)?,
-            block_time_ms: block_time_ms.unwrap_or(DEFAULT_POA_BLOCK_TIME_MS),
+            engine: self.engine.engine(config, block_time_ms)?,
+            block_time_ms,
             empty_blocks: self.empty_blocks.unwrap_or_default(),
             gas_limit: self.gas_limit.unwrap_or(DEFAULT_GAS_LIMIT),
             min_gas_price: self.min_gas_price.unwrap_or(DEFAULT_MIN_GAS_PRICE),
@@ -86,42 +86,16 @@ impl Parameters {
         };
         Ok(genesis.checked()?)
     }
-
-    fn engine_of(&self, config: &Config) -> Result<EngineKind, Failure> {
-        check_engine(self.engine.as_deref().unwrap_or(&config.consensus.engine))?;
-        let mut authorities = self.authorities.clone();
-        authorities.extend(&config.consensus.poa_authorities);
-        authorities.sort();
-        authorities.dedup();
-        if authorities.is_empty() {
-            return Err(Failure::usage(
-                "a genesis needs at least one authority: give --authority <public key> \
-                 (`aureon-node keys show <file>` prints it), or consensus.poa_authorities",
-            ));
-        }
-        Ok(EngineKind::Poa(PoaParameters::new(authorities)))
-    }
-}
-
-/// Refuses an engine that this version cannot run.
-pub fn check_engine(name: &str) -> Result<(), Failure> {
-    match name {
-        "poa" => Ok(()),
-        known if config::ENGINES.contains(&known) => Err(Failure::usage(format!(
-            "engine \"{known}\" is not part of this version; it knows \"poa\""
-        ))),
-        other => {
-            let hint = config::suggest::hint(other, config::ENGINES);
-            Err(Failure::usage(format!("\"{other}\" is not an engine{hint}")))
-        }
-    }
 }
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example: aureon-node genesis new --chain office --authority 0x8a88...6f5c \
-    --balance 0x5290...9EE7=1000000 --out genesis.json"
-)]
+#[command(after_help = "Examples:\n  \
+    aureon-node genesis new --chain office --authority 0x8a88...6f5c --balance 0x5290...9EE7=1000000 --out genesis.json\n  \
+    aureon-node genesis new --engine pos --stake 0x8a88...6f5c=5000000:2.5% --stake 0x1398...a29d=5000000 \\\n      \
+    --min-stake 1000000 --epoch-blocks 600 --unbonding-epochs 14 --reward 1000000 --halving-blocks 20000000\n  \
+    aureon-node genesis new --engine pow --pow-difficulty 2 --block-time 10s --half-life 2m --finality-depth 32\n\n\
+    A flag that belongs to another engine is refused. What is left out has the default of the engine; the document \
+    that is printed has everything written out.")]
 pub struct New {
     #[command(flatten)]
     parameters: Parameters,
@@ -163,43 +137,6 @@ pub struct Check {
     against: Option<PathBuf>,
 }
 
-/// What people ask of a genesis.
-#[derive(Debug, Serialize)]
-struct GenesisView {
-    id: String,
-    chain: String,
-    timestamp_ms: u64,
-    engine: &'static str,
-    block_time_ms: u64,
-    empty_blocks: EmptyBlocks,
-    gas_limit: u64,
-    min_gas_price: u64,
-    authorities: Vec<PublicKey>,
-    accounts: usize,
-    supply: Amount,
-}
-
-impl GenesisView {
-    fn of(genesis: &Genesis) -> Self {
-        Self {
-            id: genesis.id().to_string(),
-            chain: genesis.chain.clone(),
-            timestamp_ms: genesis.timestamp_ms,
-            engine: genesis.engine.name(),
-            block_time_ms: genesis.block_time_ms,
-            empty_blocks: genesis.empty_blocks,
-            gas_limit: genesis.gas_limit,
-            min_gas_price: genesis.min_gas_price,
-            authorities: match &genesis.engine {
-                EngineKind::Poa(parameters) => parameters.authorities.clone(),
-                EngineKind::Pow(_) | EngineKind::Pos(_) => Vec::new(),
-            },
-            accounts: genesis.balances.len(),
-            supply: genesis.supply(),
-        }
-    }
-}
-
 pub fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::New(arguments) => new(arguments),
@@ -238,33 +175,111 @@ fn show(arguments: &Show) -> Result<(), Failure> {
     if arguments.document {
         return output::raw(&genesis.to_json());
     }
-    let view = GenesisView::of(&genesis);
     if arguments.json {
-        return output::json(&view);
+        return output::json(&view(&genesis)?);
     }
-    output::line(format!("genesis id     {}", view.id))?;
-    output::line(format!("chain          {}", view.chain))?;
+    print(&genesis)
+}
+
+/// The document without its balances, with what they add up to.
+fn view(genesis: &Genesis) -> Result<Value, Failure> {
+    let mut view: Value = serde_json::from_str(&genesis.to_json()).map_err(Failure::failed)?;
+    if let Some(fields) = view.as_object_mut() {
+        fields.remove("balances");
+        fields.insert("id".to_owned(), genesis.id().to_string().into());
+        fields.insert("accounts".to_owned(), genesis.balances.len().into());
+        fields.insert("supply".to_owned(), genesis.supply().0.into());
+    }
+    Ok(view)
+}
+
+fn print(genesis: &Genesis) -> Result<(), Failure> {
+    output::line(format!("genesis id     {}", genesis.id()))?;
+    output::line(format!("chain          {}", genesis.chain))?;
     output::line(format!(
         "time           {} ms since 1970-01-01 UTC",
-        view.timestamp_ms
+        genesis.timestamp_ms
     ))?;
-    output::line(format!(
-        "engine         {}, {} authorities",
-        view.engine,
-        view.authorities.len()
-    ))?;
-    for key in &view.authorities {
-        output::line(format!("  authority    {key}"))?;
-    }
-    output::line(format!("block time     {} ms", view.block_time_ms))?;
+    print_engine(&genesis.engine)?;
+    output::line(format!("block time     {} ms", genesis.block_time_ms))?;
     output::line(format!(
         "gas            {} per block, price at least {}",
-        view.gas_limit, view.min_gas_price
+        genesis.gas_limit, genesis.min_gas_price
     ))?;
     output::line(format!(
-        "supply         {} base units in {} accounts",
-        view.supply, view.accounts
+        "supply         {} base units; {} accounts",
+        genesis.supply(),
+        genesis.balances.len()
     ))
+}
+
+fn print_engine(engine: &EngineKind) -> Result<(), Failure> {
+    match engine {
+        EngineKind::Pow(pow) => {
+            output::line(format!(
+                "engine         pow, {} zero bytes lead the first target; final {} blocks below the head",
+                pow.difficulty, pow.finality_depth
+            ))?;
+            output::line(format!("half-life      {} ms", pow.half_life_ms))?;
+            print_reward(&pow.reward)
+        }
+        EngineKind::Pos(pos) => print_pos(pos),
+        EngineKind::Poa(poa) => {
+            output::line(format!(
+                "engine         poa, {} authorities, epochs of {} blocks, votes count for {} blocks",
+                poa.authorities.len(),
+                poa.epoch_blocks,
+                poa.vote_expiry_blocks
+            ))?;
+            for key in &poa.authorities {
+                output::line(format!("  authority    {key}"))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn print_pos(pos: &PosParameters) -> Result<(), Failure> {
+    output::line(format!(
+        "engine         pos, {} validators (at most {}), epochs of {} blocks",
+        pos.validators.len(),
+        pos.max_validators,
+        pos.epoch_blocks
+    ))?;
+    for validator in &pos.validators {
+        output::line(format!(
+            "  validator    {}, stake {}, commission {}",
+            validator.public_key,
+            validator.stake,
+            percent(validator.commission_basis_points)
+        ))?;
+    }
+    output::line(format!(
+        "staking        at least {} base units; back {} epochs after unbonding",
+        pos.min_stake, pos.unbonding_epochs
+    ))?;
+    output::line(format!(
+        "punishment     {} of the stake for two contradicting signatures; {} epochs of jail, also for missing more \
+         than {} of an epoch",
+        percent(pos.slash_basis_points),
+        pos.jail_epochs,
+        percent(pos.max_missed_basis_points)
+    ))?;
+    print_reward(&pos.reward)
+}
+
+fn print_reward(reward: &RewardSchedule) -> Result<(), Failure> {
+    output::line(format!(
+        "reward         {} base units per block, halved every {} blocks; {} in all",
+        reward.per_block,
+        reward.halving_blocks,
+        reward.total()
+    ))
+}
+
+/// Hundredths of a percent as people write them.
+fn percent(basis_points: u32) -> String {
+    format!("{}.{:02} %", basis_points / 100, basis_points % 100)
 }
 
 fn check(arguments: &Check) -> Result<(), Failure> {

@@ -5,6 +5,7 @@
 
 mod authority;
 mod bench;
+mod engine;
 mod evidence;
 pub mod failure;
 mod genesis;
@@ -12,6 +13,7 @@ mod headers;
 mod init;
 mod join;
 mod keys;
+mod mining;
 pub mod output;
 pub mod parse;
 mod query;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use aureon_types::{Address, Amount, EmptyBlocks};
+use aureon_types::{Address, Amount, EmptyBlocks, genesis::GenesisStake};
+
+use crate::testnet::Engine;
 
 /// A time span: `500ms`, `1s`, `2m`.
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -51,6 +53,31 @@ pub fn basis_points(text: &str) -> Result<u32, String> {
         .checked_mul(100)
         .and_then(|points| points.checked_add(hundredths));
     points.filter(|points| *points <= 10_000).ok_or_else(wrong)
+}
+
+/// A stake of a genesis: `0x<public key>=<base units>`, and `:2.5%` for a commission.
+pub fn stake(text: &str) -> Result<GenesisStake, String> {
+    let (key, rest) = text
+        .split_once('=')
+        .ok_or_else(|| format!("\"{text}\" is not <public key>=<base units>"))?;
+    let (amount, commission) = match rest.split_once(':') {
+        Some((amount, commission)) => (amount, basis_points(commission)?),
+        None => (rest, 0),
+    };
+    Ok(GenesisStake {
+        public_key: key
+            .parse()
+            .map_err(|error: aureon_types::KeyError| error.to_string())?,
+        stake: amount
+            .parse()
+            .map_err(|error: aureon_types::amount::AmountError| error.to_string())?,
+        commission_basis_points: commission,
+    })
+}
+
+/// The name of an engine.
+pub fn engine(text: &str) -> Result<&'static str, String> {
+    Ok(text.parse::<Engine>()?.name())
 }
 
 /// When blocks without transactions are made.
@@ -111,6 +138,21 @@ mod tests {
         ] {
             assert!(basis_points(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_stake_is_a_key_an_amount_and_perhaps_a_commission() {
+        let key = "0x8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c";
+        let read = |rest: &str| {
+            let stake = stake(&format!("{key}{rest}"))?;
+            Ok::<_, String>((stake.stake, stake.commission_basis_points))
+        };
+        assert_eq!(read("=5"), Ok((Amount(5), 0)));
+        assert_eq!(read("=5:2.5%"), Ok((Amount(5), 250)));
+        for wrong in ["", "=", "=-1", "=5:", "=5:x", "=5:250", "=5:1%:1"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+        assert!(stake("0x12=5").is_err());
     }
 
     #[test]

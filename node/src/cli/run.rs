@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, time::Duration};
 
-use aureon_types::{EngineKind, Genesis, GenesisId};
+use aureon_types::{Address, GenesisId};
 use clap::Args;
 use tokio::{
     net::TcpListener,
@@ -10,7 +10,7 @@ use tokio::{
     sync::watch,
 };
 
-use super::{failure::Failure, join};
+use super::{failure::Failure, join, mining};
 use crate::{
     api,
     config::{self, Config, Overrides, Source, directory, runtime::Runtime},
@@ -26,7 +26,8 @@ const API_GRACE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, Default, Args)]
 #[command(
     after_help = "Examples:\n  aureon-node run --dir node-1\n  aureon-node run --config config.toml\n  \
-    aureon-node run --dir joiner --bootstrap /ip4/192.168.1.10/tcp/6000/p2p/12D3KooW...\n\n\
+    aureon-node run --dir joiner --bootstrap /ip4/192.168.1.10/tcp/6000/p2p/12D3KooW...\n  \
+    aureon-node run --dir miner --mine --mine-threads 2 --reward-address 0x5290...9EE7\n\n\
     Without a genesis in its directory, a node fetches it from the bootstrap peer and prints its id; \
     --genesis-id makes it refuse any other. Each key of config.toml can also be set by an environment \
     variable (AUREON_NETWORK_P2P_PORT and so on); flags win over variables, variables over the file."
@@ -62,6 +63,16 @@ pub struct Arguments {
     /// Do not look for peers by multicast DNS
     #[arg(long)]
     pub no_mdns: bool,
+    /// Mine: make blocks by proof of work
+    #[arg(long)]
+    pub mine: bool,
+    /// Threads that mine [default: one fewer than the machine has cores]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    pub mine_threads: Option<u16>,
+    /// Account that receives rewards and fees of blocks that are mined here, also by miners that ask this
+    /// node for work [default: that of the validator key]
+    #[arg(long, value_name = "ADDRESS")]
+    pub reward_address: Option<Address>,
     /// What is logged: a level, or target=level entries
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
@@ -89,7 +100,26 @@ impl Arguments {
             .with("api", "host", self.api_host.clone())
             .with("api", "port", self.api_port)
             .with("network", "mdns", self.no_mdns.then_some(false))
+            .with("mining", "enabled", self.mine.then_some(true))
+            .with("mining", "threads", self.mine_threads)
+            .with(
+                "mining",
+                "reward_address",
+                self.reward_address.map(|address| address.to_string()),
+            )
             .with("log", "filter", self.log.clone())
+    }
+}
+
+impl Arguments {
+    /// Flags that would have no effect are a mistake.
+    fn refuse_idle_flags(&self, config: &Config) -> Result<(), Failure> {
+        if self.mine_threads.is_some() && !config.mining.enabled {
+            return Err(Failure::usage(
+                "--mine-threads has no effect: mining is off; add --mine (or set mining.enabled)",
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -100,6 +130,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         config::process_variables(),
         &arguments.overrides(),
     )?;
+    arguments.refuse_idle_flags(&config)?;
     start_log(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -176,7 +207,8 @@ async fn start(config: &Config, arguments: &Arguments) -> Result<(TcpListener, N
     let genesis = join::genesis(config, arguments.genesis.as_deref(), node_key.seed()).await?;
     let genesis_id = genesis.id();
     tracing::info!("chain {}, genesis id {genesis_id}", genesis.chain);
-    for contradiction in contradictions(config, &genesis) {
+    let mining = mining::options(&config.mining, &genesis, validator_key.as_ref())?;
+    for contradiction in config::contradictions(config, &genesis) {
         tracing::warn!("{contradiction}");
     }
     let mut mempool = aureon_chain::mempool::Config::new(&genesis);
@@ -191,6 +223,7 @@ async fn start(config: &Config, arguments: &Arguments) -> Result<(TcpListener, N
         bootstrap: config.network.bootstrap_peers.clone(),
         mdns: config.network.mdns,
         mempool,
+        mining,
     })
     .await
     .map_err(Failure::failed)?;
@@ -206,42 +239,6 @@ async fn bind_api(config: &Config) -> Result<TcpListener, Failure> {
         )),
         _ => Failure::failed(format!("the API cannot listen on {address}: {error}")),
     })
-}
-
-/// The configuration serves new networks; a running one obeys its genesis, else its nodes would disagree.
-/// Where both say something, the difference is worth a line.
-fn contradictions(config: &Config, genesis: &Genesis) -> Vec<String> {
-    let mut lines = Vec::new();
-    let engine = genesis.engine.name();
-    if config.consensus.engine != engine {
-        lines.push(format!(
-            "consensus.engine is \"{}\", but the genesis says \"{engine}\": the genesis wins, because all nodes of a \
-             network must follow the same rules",
-            config.consensus.engine
-        ));
-    }
-    let mut configured = config.consensus.poa_authorities.clone();
-    configured.sort();
-    configured.dedup();
-    let authorities = match &genesis.engine {
-        EngineKind::Poa(parameters) => parameters.authorities.as_slice(),
-        EngineKind::Pow(_) | EngineKind::Pos(_) => &[],
-    };
-    if !configured.is_empty() && configured != authorities {
-        lines.push(format!(
-            "consensus.poa_authorities names {} keys that are not exactly the {} of the genesis: the genesis wins",
-            configured.len(),
-            authorities.len()
-        ));
-    }
-    if config
-        .initial_balances
-        .iter()
-        .any(|(address, amount)| genesis.balances.get(address) != Some(amount))
-    {
-        lines.push("state.initial_balances differs from the genesis: the genesis wins".to_owned());
-    }
-    lines
 }
 
 /// Says where the node is, in the log and in `runtime.json`.
@@ -320,6 +317,9 @@ mod tests {
             api_host: Some("0.0.0.0".to_owned()),
             api_port: Some(2),
             no_mdns: true,
+            mine: true,
+            mine_threads: Some(3),
+            reward_address: Some(Address([7; 20])),
             log: Some("warn".to_owned()),
             ..Arguments::default()
         };
@@ -332,7 +332,33 @@ mod tests {
         );
         assert_eq!((config.api.0.to_string().as_str(), config.api.1), ("0.0.0.0", 2));
         assert!(!config.network.mdns);
+        assert_eq!(
+            config.mining,
+            config::Mining {
+                enabled: true,
+                threads: Some(3),
+                reward_address: Some(Address([7; 20]))
+            }
+        );
         assert_eq!(config.log, "warn");
+    }
+
+    #[test]
+    fn threads_without_mining_are_refused() {
+        let refused = |arguments: &Arguments| {
+            let config = config::load(&arguments.source(), [], &arguments.overrides()).unwrap();
+            arguments
+                .refuse_idle_flags(&config)
+                .map_err(|error| error.to_string())
+        };
+        let idle = Arguments {
+            mine_threads: Some(1),
+            ..Arguments::default()
+        };
+        assert!(refused(&idle).unwrap_err().starts_with("--mine-threads"));
+        let on = Arguments { mine: true, ..idle };
+        assert_eq!(refused(&on), Ok(()));
+        assert_eq!(refused(&Arguments::default()), Ok(()));
     }
 
     #[test]

@@ -9,17 +9,14 @@ use clap::{Args, Subcommand};
 
 use super::{
     failure::{Exit, Failure},
-    genesis::check_engine,
     output, parse,
 };
 use crate::testnet::{
-    self, Launch, Layout, MAX_NODES, Network, NodeReport, Report, Running, StopFlag, TestnetError,
+    self, Engine, Launch, Layout, MAX_NODES, Network, NodeReport, Report, Running, StopFlag, TestnetError,
 };
 
 /// Nodes of a network if nothing is said: any one of four may be dead.
 const DEFAULT_NODES: u8 = 4;
-/// Block time if nothing is said.
-const DEFAULT_BLOCK_TIME: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example: aureon-node testnet up")]
@@ -34,6 +31,8 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  aureon-node testnet up\n  \
+    aureon-node testnet up --engine pos --nodes 4 --block-time 1s\n  \
+    aureon-node testnet up --engine pow --nodes 3\n  \
     aureon-node testnet up --dir office --detach --json\n\n\
     Ctrl-C stops all nodes. With --detach they go on until `testnet down`. Started again with the same --dir, \
     the network goes on where it was. The accounts' keys are known to everybody: for development only.")]
@@ -41,13 +40,14 @@ pub struct Up {
     /// Directory of the network [default: a new aureon-testnet-N here]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// How many nodes, all of them authorities [default: 4]
+    /// How many nodes [default: 4]
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=MAX_NODES as i64))]
     nodes: Option<u8>,
-    /// Engine
-    #[arg(long, default_value = "poa")]
-    engine: String,
-    /// Time between blocks [default: 1s]
+    /// What makes blocks: pow (every node mines), pos (every node has a stake) or poa (every node is an
+    /// authority) [default: poa]
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<Engine>,
+    /// Time between blocks [default: pow 5s, pos 2s, poa 1s]
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     block_time: Option<Duration>,
     /// First port: peers use it and those after it, the APIs those 100 higher; 0: the system chooses
@@ -88,7 +88,9 @@ impl From<TestnetError> for Failure {
     fn from(error: TestnetError) -> Self {
         match error {
             TestnetError::NoNetwork { .. } => Self::new(Exit::NotFound, error),
-            TestnetError::PortRange { .. } | TestnetError::Different { .. } => Self::usage(error),
+            TestnetError::PortRange { .. } | TestnetError::Different { .. } | TestnetError::Genesis(_) => {
+                Self::usage(error)
+            }
             _ => Self::failed(error),
         }
     }
@@ -103,13 +105,13 @@ pub fn run(command: &Command) -> Result<(), Failure> {
 }
 
 fn up(arguments: &Up) -> Result<(), Failure> {
-    check_engine(&arguments.engine)?;
     let stop = StopFlag::on_signals()?;
     let network = network(arguments)?;
     if !arguments.json {
         output::remark(format!(
-            "starting {} nodes in {} ...",
+            "starting {} nodes ({}) in {} ...",
             network.nodes,
+            network.genesis.engine.name(),
             network.dir.display()
         ));
     }
@@ -147,9 +149,11 @@ fn up(arguments: &Up) -> Result<(), Failure> {
 }
 
 fn network(arguments: &Up) -> Result<Network, Failure> {
+    let engine = arguments.engine.unwrap_or(Engine::Poa);
     let layout = Layout {
         nodes: arguments.nodes.unwrap_or(DEFAULT_NODES).into(),
-        block_time: arguments.block_time.unwrap_or(DEFAULT_BLOCK_TIME),
+        engine,
+        block_time: arguments.block_time.unwrap_or(engine.block_time()),
         base_port: arguments.base_port,
     };
     if let Some(dir) = &arguments.dir
@@ -184,6 +188,14 @@ fn check_same(network: &Network, arguments: &Up) -> Result<(), Failure> {
         }
         .into())
     };
+    if let Some(engine) = arguments.engine
+        && engine.name() != network.genesis.engine.name()
+    {
+        return different(
+            format!("the engine \"{}\"", network.genesis.engine.name()),
+            format!("\"{}\"", engine.name()),
+        );
+    }
     match (arguments.nodes, arguments.block_time) {
         (Some(nodes), _) if usize::from(nodes) != network.nodes => {
             different(format!("{} nodes", network.nodes), format!("{nodes}"))

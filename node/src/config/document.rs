@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aureon_types::genesis::{DEFAULT_DIFFICULTY, DEFAULT_MIN_STAKE};
 use serde::{Deserialize, Serialize};
 
 /// The whole file; every section and key may be left out.
@@ -10,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct Document {
     /// For a new genesis.
     pub consensus: Consensus,
+    /// Proof of work.
+    pub mining: Mining,
     /// Peers.
     pub network: Network,
     /// REST.
@@ -44,11 +47,23 @@ impl Default for Consensus {
     fn default() -> Self {
         Self {
             engine: "poa".to_owned(),
-            pow_difficulty: 3,
-            pos_min_stake: 1_000,
+            pow_difficulty: DEFAULT_DIFFICULTY.into(),
+            pos_min_stake: DEFAULT_MIN_STAKE,
             poa_authorities: Vec::new(),
         }
     }
+}
+
+/// `[mining]`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Mining {
+    /// Whether this node mines.
+    pub enabled: bool,
+    /// 0: one fewer than the machine has cores.
+    pub threads: u64,
+    /// Empty: the address of the validator key.
+    pub reward_address: String,
 }
 
 /// `[network]`.

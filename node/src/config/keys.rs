@@ -57,28 +57,49 @@ pub const KEYS: &[Key] = &[
         "engine",
         Text,
         ["AUREON_CONSENSUS_ENGINE"],
-        "Serves `init` and `genesis new` only (a running node takes its engine from its genesis): \"poa\"; \"pow\" and \"pos\" are known names."
+        "Engine of a new genesis: \"pow\", \"pos\" or \"poa\". This section serves `init` and `genesis new`; a running node obeys its genesis, and says so where the two differ."
     ),
     key!(
         "consensus",
         "pow_difficulty",
         Number,
         ["AUREON_POW_DIFFICULTY", "AUREON_CONSENSUS_POW_DIFFICULTY"],
-        "Leading zero bytes of the first proof-of-work target, 0 to 31."
+        "Proof of work: leading zero bytes of the first target, 0 to 31."
     ),
     key!(
         "consensus",
         "pos_min_stake",
         Number,
         ["AUREON_POS_MIN_STAKE", "AUREON_CONSENSUS_POS_MIN_STAKE"],
-        "Least stake of a validator, in base units."
+        "Proof of stake: least stake of a validator, in base units."
     ),
     key!(
         "consensus",
         "poa_authorities",
         List,
         ["AUREON_POA_AUTHORITIES", "AUREON_CONSENSUS_POA_AUTHORITIES"],
-        "Public keys (0x and 64 digits) of the authorities of a new genesis."
+        "Proof of authority: public keys (0x and 64 digits) of the first authorities."
+    ),
+    key!(
+        "mining",
+        "enabled",
+        Flag,
+        ["AUREON_MINING_ENABLED"],
+        "Make blocks by proof of work; only on a network with that engine."
+    ),
+    key!(
+        "mining",
+        "threads",
+        Number,
+        ["AUREON_MINING_THREADS"],
+        "Threads that mine, 1 to 1024; 0: one fewer than the machine has cores."
+    ),
+    key!(
+        "mining",
+        "reward_address",
+        Text,
+        ["AUREON_MINING_REWARD_ADDRESS"],
+        "Account that receives rewards and fees, also of miners that ask this node for work; empty: that of the validator key."
     ),
     key!(
         "network",

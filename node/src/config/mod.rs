@@ -5,6 +5,7 @@
 //! silently ignored is worse than none. Relative paths are meant from the directory of the file, so that
 //! a node's directory can be moved.
 
+mod contradictions;
 pub mod directory;
 mod document;
 mod environment;
@@ -18,7 +19,10 @@ mod template;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use figment::{
     Figment, Provider as _,
@@ -26,10 +30,11 @@ use figment::{
     value::{Dict, Value},
 };
 
+pub use contradictions::contradictions;
 pub use document::Document;
 pub use environment::Environment;
 pub use error::ConfigError;
-pub use resolve::{Config, Consensus, ENGINES, Files, Network, bootstrap_peer, peer_of};
+pub use resolve::{Config, Consensus, Files, Mining, Network, bootstrap_peer, peer_of};
 pub use template::template;
 
 /// The name of the configuration in a node's directory.
@@ -88,8 +93,10 @@ pub fn load(
     variables: impl IntoIterator<Item = (String, String)>,
     overrides: &Overrides,
 ) -> Result<Config, ConfigError> {
-    let document = document(source, variables, overrides)?;
-    Config::resolve(&document, &source.base())
+    let merged = merged(source, variables, overrides)?;
+    let given = given(&merged);
+    let config = Config::resolve(&extract(&merged)?, &source.base())?;
+    Ok(Config { given, ..config })
 }
 
 /// The merged document with its values as they were written.
@@ -98,7 +105,16 @@ pub fn document(
     variables: impl IntoIterator<Item = (String, String)>,
     overrides: &Overrides,
 ) -> Result<Document, ConfigError> {
-    let mut figment = Figment::from(Serialized::defaults(Document::default()));
+    extract(&merged(source, variables, overrides)?)
+}
+
+/// Everything but the defaults.
+fn merged(
+    source: &Source,
+    variables: impl IntoIterator<Item = (String, String)>,
+    overrides: &Overrides,
+) -> Result<Figment, ConfigError> {
+    let mut figment = Figment::new();
     if let Some(path) = source.file() {
         figment = figment.merge(checked_file(&path)?);
     }
@@ -106,9 +122,20 @@ pub fn document(
     for (section, name, value) in &overrides.0 {
         figment = figment.merge(Serialized::default(&format!("{section}.{name}"), value));
     }
-    figment
+    Ok(figment)
+}
+
+fn extract(merged: &Figment) -> Result<Document, ConfigError> {
+    Figment::from(Serialized::defaults(Document::default()))
+        .merge(merged)
         .extract()
         .map_err(|error| ConfigError::Malformed(error.to_string()))
+}
+
+/// The keys that are set in `merged`, as `section.name`.
+fn given(merged: &Figment) -> BTreeSet<String> {
+    let set = |key: &&keys::Key| merged.contains(&key.path());
+    keys::KEYS.iter().filter(set).map(keys::Key::path).collect()
 }
 
 /// The `AUREON_*` variables of this process. A value that is not Unicode is read with replacement

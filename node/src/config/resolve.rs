@@ -1,30 +1,35 @@
 //! From the document to a configuration whose values are known to be usable.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
 use aureon_protocol::{Multiaddr, PeerId};
-use aureon_types::{Address, Amount, GenesisId, PublicKey, limits::MAX_SUPPLY, limits::MAX_VALIDATORS};
+use aureon_types::{
+    Address, Amount, GenesisId, PublicKey,
+    genesis::ENGINE_NAMES as ENGINES,
+    limits::{MAX_SUPPLY, MAX_VALIDATORS},
+};
 
 use super::{ConfigError, document::Document};
 
 /// Bytes of a MiB.
 const MIB: u64 = 1 << 20;
+/// More threads than any machine has cores.
+const MAX_MINING_THREADS: u64 = 1_024;
 /// More bootstrap peers than this gain nothing: Kademlia finds the rest.
 const MAX_BOOTSTRAP_PEERS: usize = 64;
-
-/// The engines whose names are known. Which of them this version can run is decided by the genesis.
-pub const ENGINES: [&str; 3] = ["pow", "pos", "poa"];
 
 /// A checked configuration. All paths are joined with the directory of the file.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// For a new genesis, and compared with the genesis of a running node.
     pub consensus: Consensus,
+    /// Proof of work.
+    pub mining: Mining,
     /// Peers.
     pub network: Network,
     /// Where the REST API listens.
@@ -43,15 +48,29 @@ pub struct Config {
     pub files: Files,
     /// The only genesis with which the node may start.
     pub genesis_id: Option<GenesisId>,
+    /// The keys that file, variables or flags set, as `section.name`; the others have their defaults.
+    pub given: BTreeSet<String>,
+}
+
+/// How this node mines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mining {
+    /// Whether this node mines.
+    pub enabled: bool,
+    /// `None`: one fewer than the machine has cores.
+    pub threads: Option<usize>,
+    /// Of use also while this node does not mine itself: for miners that ask it for work. `None`: the
+    /// address of the validator key.
+    pub reward_address: Option<Address>,
 }
 
 /// What a new genesis takes from the configuration.
 #[derive(Clone, Debug)]
 pub struct Consensus {
-    /// One of [`ENGINES`].
+    /// One of [`ENGINES`](aureon_types::genesis::ENGINE_NAMES).
     pub engine: String,
-    /// Leading zero bytes of the first target.
-    pub pow_difficulty: u64,
+    /// Leading zero bytes of the first target, 0 to 31.
+    pub pow_difficulty: u8,
     /// Base units.
     pub pos_min_stake: u64,
     /// The authorities, in the order of the file.
@@ -107,6 +126,7 @@ impl Config {
         let node = &document.node;
         Ok(Self {
             consensus: consensus(document)?,
+            mining: mining(document)?,
             network: network(document)?,
             api: (ip("api.host", &document.api.host)?, document.api.port),
             database: file("database.path", base, &document.database.path)?,
@@ -135,6 +155,7 @@ impl Config {
                 "" => None,
                 text => Some(parsed("node.genesis_id", text)?),
             },
+            given: BTreeSet::new(),
         })
     }
 }
@@ -224,9 +245,30 @@ fn consensus(document: &Document) -> Result<Consensus, ConfigError> {
     let authorities = given.poa_authorities.iter().map(|text| parsed(key, text));
     Ok(Consensus {
         engine: given.engine.clone(),
-        pow_difficulty: within("consensus.pow_difficulty", given.pow_difficulty, 0..=31)?,
+        pow_difficulty: difficulty(given.pow_difficulty)?,
         pos_min_stake: within("consensus.pos_min_stake", given.pos_min_stake, 1..=MAX_SUPPLY)?,
         poa_authorities: authorities.collect::<Result<_, _>>()?,
+    })
+}
+
+fn difficulty(given: u64) -> Result<u8, ConfigError> {
+    let key = "consensus.pow_difficulty";
+    let given = within(key, given, 0..=31)?;
+    u8::try_from(given).or_else(|_| value(key, format!("{given} is not within 0 to 31")))
+}
+
+/// The values are checked also while mining is off: a mistake should not wait for the day it is turned on.
+fn mining(document: &Document) -> Result<Mining, ConfigError> {
+    let given = &document.mining;
+    let threads = count("mining.threads", given.threads, 0..=MAX_MINING_THREADS)?;
+    let reward_address = match given.reward_address.as_str() {
+        "" => None,
+        text => Some(parsed("mining.reward_address", text)?),
+    };
+    Ok(Mining {
+        enabled: given.enabled,
+        threads: Some(threads).filter(|threads| *threads > 0),
+        reward_address,
     })
 }
 

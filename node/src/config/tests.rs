@@ -59,6 +59,33 @@ fn later_sources_win() {
 }
 
 #[test]
+fn what_somebody_set_is_known_from_the_defaults() {
+    let flags = Overrides::default().with("mining", "enabled", Some(true));
+    let variables = [("AUREON_POW_DIFFICULTY", "3")];
+    let config = load_with("[network]\np2p_port = 6000", &variables, &flags).unwrap();
+    let given: Vec<&str> = config.given.iter().map(String::as_str).collect();
+    assert_eq!(
+        given,
+        ["consensus.pow_difficulty", "mining.enabled", "network.p2p_port"]
+    );
+}
+
+#[test]
+fn mining_is_off_until_somebody_asks_for_it() {
+    let mining = |text| load_with(text, &[], &Overrides::default()).unwrap().mining;
+    assert!(!mining("").enabled);
+    let off = mining("[mining]\nthreads = 2");
+    assert_eq!(
+        (off.enabled, off.threads, off.reward_address),
+        (false, Some(2), None)
+    );
+    let on =
+        mining("[mining]\nenabled = true\nreward_address = \"0x52908400098527886E0F7030069857D2E4169EE7\"");
+    assert_eq!((on.enabled, on.threads), (true, None));
+    assert!(on.reward_address.is_some());
+}
+
+#[test]
 fn the_promised_example_has_the_promised_shape() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(FILE_NAME);
@@ -83,6 +110,7 @@ fn the_promised_example_has_the_promised_shape() {
 fn every_key_is_set_by_its_variables() {
     let text = |key: &keys::Key| match (key.name, key.kind) {
         ("engine", _) => "pos",
+        ("enabled", _) => "true",
         ("host", _) => "10.1.2.3",
         ("poa_authorities", _) => AUTHORITY,
         ("bootstrap_peers", _) => PEER,
@@ -172,6 +200,8 @@ fn values_are_checked_by_type_and_bound() {
         ("[api]\nhost = \"example\"", "\"example\" is not an IP address"),
         ("[consensus]\nengine = \"poaa\"", "did you mean \"poa\"?"),
         ("[consensus]\npow_difficulty = 32", "32 is not within 0 to 31"),
+        ("[mining]\nthreads = 1025", "1025 is not within 0 to 1024"),
+        ("[mining]\nreward_address = \"0x12\"", "mining.reward_address"),
         ("[database]\ncache_size_mb = 1", "1 is not within 16 to 1048576"),
         ("[database]\npath = \"\"", "database.path: the path is empty"),
         (

@@ -21,12 +21,8 @@ impl Core {
         if height != self.parent.info.height.saturating_add(1) {
             return;
         }
-        let rules = match self.chain.rules(&self.parent) {
-            Ok(rules) => rules,
-            Err(error) => {
-                tracing::error!(height, %error, "no block can be built on this head");
-                return;
-            }
+        let Ok(rules) = self.chain.rules(&self.parent) else {
+            return; // the set of the next height is not known: nobody can build on this head
         };
         let (max_gas, max_bytes) = (self.limits.gas(), self.limits.bytes().min(MAX_BLOCK_BYTES));
         let params = BuildParams {

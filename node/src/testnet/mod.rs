@@ -18,7 +18,9 @@
 //! starts again is found where it was.
 
 pub mod accounts;
+mod engine;
 mod error;
+mod genesis;
 mod launch;
 mod multicast;
 mod network;
@@ -26,6 +28,7 @@ mod process;
 mod report;
 mod supervise;
 
+pub use engine::Engine;
 pub use error::TestnetError;
 pub use launch::{Launch, Running, launch, refuse_running};
 pub use network::{Layout, MAX_NODES, Network, fresh_directory, latest_directory};

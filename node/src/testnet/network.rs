@@ -1,20 +1,16 @@
 //! What is on disk: making a network, and opening one.
 
 use std::{
-    collections::BTreeMap,
     fs,
     net::{IpAddr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
-use aureon_types::{
-    EmptyBlocks, EngineKind, Genesis, GenesisId, PublicKey,
-    genesis::{BftTimeouts, DEFAULT_GAS_LIMIT, DEFAULT_MIN_GAS_PRICE, PoaParameters},
-};
+use aureon_types::{EngineKind, Genesis, GenesisId, PublicKey};
 use serde::{Deserialize, Serialize};
 
-use super::{TestnetError, accounts};
+use super::{Engine, TestnetError, accounts, genesis::genesis};
 use crate::config::{self, Config, Document, directory, files};
 
 /// Most nodes of one network: what one machine can run, and what the port ranges below hold.
@@ -34,6 +30,8 @@ const CACHE_SIZE_MB: u64 = 64;
 pub struct Layout {
     /// 1 to [`MAX_NODES`].
     pub nodes: usize,
+    /// What makes blocks.
+    pub engine: Engine,
     /// Time between blocks.
     pub block_time: Duration,
     /// `None`: the default ports; 0: the system chooses.
@@ -164,14 +162,14 @@ impl Network {
         }
         let mut network = Self {
             dir,
-            genesis: genesis(layout, Vec::new())?,
+            genesis: genesis(layout, &[]),
             nodes: layout.nodes,
         };
-        let mut authorities = Vec::with_capacity(layout.nodes);
+        let mut keys = Vec::with_capacity(layout.nodes);
         for index in 0..layout.nodes {
-            authorities.push(network.create_node(index, layout)?);
+            keys.push(network.create_node(index, layout)?);
         }
-        network.genesis = genesis(layout, authorities)?.checked()?;
+        network.genesis = genesis(layout, &keys).checked()?;
         for index in 0..layout.nodes {
             directory::create_genesis(&network.node_dir(index).join("genesis.json"), &network.genesis)?;
         }
@@ -191,6 +189,13 @@ impl Network {
         document.network.p2p_port = p2p_port;
         document.api.port = api_port;
         document.database.cache_size_mb = CACHE_SIZE_MB;
+        document.consensus.engine = layout.engine.name().to_owned();
+        if let EngineKind::Pow(pow) = &self.genesis.engine {
+            document.consensus.pow_difficulty = pow.difficulty.into();
+            document.mining.enabled = true;
+            // Several nodes share the machine, and so do their miners.
+            document.mining.threads = 1;
+        }
         let config = Config::resolve(&document, &dir)?;
         let random = || directory::new_key().map_err(TestnetError::io("make a key"));
         let validator = random()?;
@@ -249,23 +254,6 @@ fn absolute(dir: &Path) -> Result<PathBuf, TestnetError> {
         .map_err(TestnetError::io(format!("find {}", dir.display())))
 }
 
-fn genesis(layout: &Layout, authorities: Vec<PublicKey>) -> Result<Genesis, TestnetError> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Ok(Genesis {
-        chain: "aureon-testnet".to_owned(),
-        timestamp_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
-        engine: EngineKind::Poa(PoaParameters::new(authorities)),
-        block_time_ms: u64::try_from(layout.block_time.as_millis()).unwrap_or(u64::MAX),
-        empty_blocks: EmptyBlocks::Always,
-        gas_limit: DEFAULT_GAS_LIMIT,
-        min_gas_price: DEFAULT_MIN_GAS_PRICE,
-        timeouts: BftTimeouts::default(),
-        balances: accounts::keys()
-            .map(|key| (key.address(), accounts::BALANCE))
-            .collect::<BTreeMap<_, _>>(),
-    })
-}
-
 /// A new directory `aureon-testnet-N` in `parent`, claimed by making it.
 pub fn fresh_directory(parent: &Path) -> Result<PathBuf, TestnetError> {
     let mut number = numbers(parent).max().unwrap_or(0);
@@ -308,6 +296,7 @@ mod tests {
     fn layout(nodes: usize, base_port: Option<u16>) -> Layout {
         Layout {
             nodes,
+            engine: Engine::Poa,
             block_time: Duration::from_secs(1),
             base_port,
         }
@@ -346,6 +335,28 @@ mod tests {
             Network::create(&dir, &layout(2, None)),
             Err(TestnetError::NotEmpty { .. })
         ));
+    }
+
+    #[test]
+    fn nodes_mine_where_blocks_are_mined_and_their_configuration_agrees_with_the_genesis() {
+        for engine in Engine::ALL {
+            let parent = tempfile::tempdir().unwrap();
+            let layout = Layout {
+                engine,
+                ..layout(2, Some(0))
+            };
+            let network = Network::create(&parent.path().join("net"), &layout).unwrap();
+            for index in 0..2 {
+                let source = config::Source::Directory(network.node_dir(index));
+                let config = config::load(&source, [], &config::Overrides::default()).unwrap();
+                let threads = config.mining.enabled.then_some(config.mining.threads);
+                assert_eq!(threads, (engine == Engine::Pow).then_some(Some(1)));
+                assert_eq!(
+                    config::contradictions(&config, &network.genesis),
+                    [String::new(); 0]
+                );
+            }
+        }
     }
 
     #[test]

@@ -94,7 +94,6 @@ fn a_genesis_is_known_by_its_meaning_and_differs_by_field() {
         assert!(error.contains(expected), "{error}");
     }
     assert!(fail(2, &["genesis", "new"]).contains("at least one authority"));
-    assert!(fail(2, &["genesis", "new", "--engine", "pow"]).contains("not part of this version"));
     assert!(fail(3, &["genesis", "check", "/nonexistent.json"]).contains("does not exist"));
 }
 
@@ -183,7 +182,7 @@ fn exit_codes_tell_scripts_what_happened() {
     fail(2, &["nonsense"]);
     fail(2, &["balance", "0x12"]);
     fail(2, &["testnet", "up", "--nodes", "0"]);
-    fail(2, &["testnet", "up", "--engine", "pow"]);
+    fail(2, &["testnet", "up", "--engine", "poww"]);
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = fail(5, &["status", "--node", &format!("http://{free}")]);
     assert!(error.contains("cannot reach a node"), "{error}");

@@ -4,10 +4,10 @@
 
 mod authorities;
 mod cli;
+mod engines;
 mod examples;
 mod network;
 mod rest;
-mod sign_mark;
 mod support;
 mod testnet;
 mod validators;

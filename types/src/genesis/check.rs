@@ -7,7 +7,7 @@ use super::{
     RewardSchedule,
 };
 use crate::{
-    Amount, PublicKey,
+    Amount, PublicKey, SYSTEM_ADDRESS,
     action::TRANSFER_GAS,
     limits::{MAX_SUPPLY, MAX_VALIDATORS},
 };
@@ -63,6 +63,11 @@ impl Genesis {
             return field(list, error.to_string());
         }
         self.balances.retain(|_, balance| *balance > Amount::ZERO);
+        if self.balances.contains_key(&SYSTEM_ADDRESS) {
+            let reason =
+                format!("{SYSTEM_ADDRESS} is the system account: it holds what is staked, nothing else");
+            return field("balances", reason);
+        }
         self.check_supply()?;
         Ok(self)
     }

@@ -6,15 +6,13 @@ use super::{
     super::{Peer, Phase, RequestId, Status},
     BEHIND_AFTER, Claim, Effect, GRACE, HEDGE, HeaderSync, MAX_AHEAD, MAX_HEADERS, MAX_REQUESTS, Offence,
     Tip,
-    peers::PeerState,
 };
 
-/// One block is left to gossip for a moment; more is asked for at once, and so is the rest of what was
-/// begun.
-fn grace(tip: Tip) -> impl Fn(&PeerState) -> Duration {
-    move |peer| {
+/// One block is left to gossip for a moment; more is asked for at once.
+fn grace(tip: Tip) -> impl Fn(&Claim) -> Duration {
+    move |claim| {
         let next = tip.header.head.height.saturating_add(1);
-        if peer.claim.head.height > next || peer.continues_at.is_some() {
+        if claim.head.height > next {
             Duration::ZERO
         } else {
             GRACE
