@@ -12,7 +12,8 @@ pub enum Admit {
     Drop(DropReason),
 }
 
-/// Why a message is not looked at.
+/// Why a message is dropped: at the edge, before its signatures are looked at, or for what a worker saw
+/// ([`crate::Fault::reason`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DropReason {
     /// It is about a height that is decided here. The sender is behind; our status tells it.
@@ -41,6 +42,16 @@ pub enum DropReason {
     TooManyProposals,
     /// A message of another engine than this network's. The sender's fault.
     OtherEngine,
+    /// Its bytes are no message. The sender's fault.
+    Malformed,
+    /// Its signer is no validator of its height. The sender's fault.
+    UnknownSigner,
+    /// A signature does not verify. The sender's fault.
+    BadSignature,
+    /// A proposal of somebody whose turn it is not, or that contradicts itself. The sender's fault.
+    BadProposal,
+    /// A certificate that does not hold. The sender's fault.
+    BadCertificate,
     /// The engine has halted.
     Halted,
 }
@@ -48,7 +59,26 @@ pub enum DropReason {
 impl DropReason {
     /// Whether no honest node would have sent it.
     pub fn is_fault(self) -> bool {
-        matches!(self, Self::InvalidHeader | Self::OtherEngine)
+        match self {
+            Self::InvalidHeader
+            | Self::OtherEngine
+            | Self::Malformed
+            | Self::UnknownSigner
+            | Self::BadSignature
+            | Self::BadProposal
+            | Self::BadCertificate => true,
+            Self::Old
+            | Self::TooFarAhead
+            | Self::UnknownValidators
+            | Self::RoundTooFarAhead
+            | Self::Repeated
+            | Self::Duplicate
+            | Self::UnknownParent
+            | Self::TooDeep
+            | Self::Full
+            | Self::TooManyProposals
+            | Self::Halted => false,
+        }
     }
 }
 
@@ -79,11 +109,52 @@ pub struct Drops {
     pub too_many_proposals: u64,
     /// See [`DropReason::OtherEngine`].
     pub other_engine: u64,
+    /// See [`DropReason::Malformed`].
+    pub malformed: u64,
+    /// See [`DropReason::UnknownSigner`].
+    pub unknown_signer: u64,
+    /// See [`DropReason::BadSignature`].
+    pub bad_signature: u64,
+    /// See [`DropReason::BadProposal`].
+    pub bad_proposal: u64,
+    /// See [`DropReason::BadCertificate`].
+    pub bad_certificate: u64,
     /// See [`DropReason::Halted`].
     pub halted: u64,
 }
 
 impl Drops {
+    /// Every count with its name, for JSON and metrics.
+    pub fn named(&self) -> [(&'static str, u64); 18] {
+        [
+            ("old", self.old),
+            ("too_far_ahead", self.too_far_ahead),
+            ("unknown_validators", self.unknown_validators),
+            ("round_too_far_ahead", self.round_too_far_ahead),
+            ("repeated", self.repeated),
+            ("duplicate", self.duplicate),
+            ("unknown_parent", self.unknown_parent),
+            ("invalid_header", self.invalid_header),
+            ("too_deep", self.too_deep),
+            ("full", self.full),
+            ("too_many_proposals", self.too_many_proposals),
+            ("other_engine", self.other_engine),
+            ("malformed", self.malformed),
+            ("unknown_signer", self.unknown_signer),
+            ("bad_signature", self.bad_signature),
+            ("bad_proposal", self.bad_proposal),
+            ("bad_certificate", self.bad_certificate),
+            ("halted", self.halted),
+        ]
+    }
+
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.named()
+            .iter()
+            .fold(0, |sum, (_, count)| sum.saturating_add(*count))
+    }
+
     /// Counts one.
     pub fn count(&mut self, reason: DropReason) {
         let counter = match reason {
@@ -99,6 +170,11 @@ impl Drops {
             DropReason::Full => &mut self.full,
             DropReason::TooManyProposals => &mut self.too_many_proposals,
             DropReason::OtherEngine => &mut self.other_engine,
+            DropReason::Malformed => &mut self.malformed,
+            DropReason::UnknownSigner => &mut self.unknown_signer,
+            DropReason::BadSignature => &mut self.bad_signature,
+            DropReason::BadProposal => &mut self.bad_proposal,
+            DropReason::BadCertificate => &mut self.bad_certificate,
             DropReason::Halted => &mut self.halted,
         };
         *counter = counter.saturating_add(1);

@@ -131,7 +131,8 @@ pub enum Effect {
         work: Work,
     },
     /// Proof of work: no verdict on these blocks is wanted any more, because their branch lost or is
-    /// invalid. Bodies and executions may be dropped; an answer that is on its way does no harm.
+    /// invalid. Bodies and executions may be dropped; an answer that is on its way is ignored unless it
+    /// says that the block is invalid. A block may be asked for again later.
     Unwanted {
         /// In no order.
         blocks: Vec<BlockId>,

@@ -3,7 +3,8 @@
 use aureon_types::Address;
 
 use crate::{
-    Admit, Config, ConsensusStatus, Effect, Epoch, Head, Input, LogRecord, Message, Now, SignMark,
+    Admit, Config, ConsensusStatus, DropReason, Effect, Epoch, Head, Input, LogRecord, Message, Now,
+    SignMark,
     bft::Bft,
     pow::{self, Pow},
 };
@@ -63,6 +64,14 @@ impl Engine {
         match self {
             Self::Bft(bft) => bft.admit(message),
             Self::Pow(pow) => pow.admit(message),
+        }
+    }
+
+    /// Counts a message that was dropped elsewhere: malformed, or false as a worker saw.
+    pub fn count_drop(&mut self, reason: DropReason) {
+        match self {
+            Self::Bft(bft) => bft.count_drop(reason),
+            Self::Pow(pow) => pow.count_drop(reason),
         }
     }
 

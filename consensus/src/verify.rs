@@ -11,7 +11,7 @@ use aureon_types::{
 };
 
 use crate::{
-    Epoch, Lineage, Message, RoundCertificateKind,
+    DropReason, Epoch, Lineage, Message, RoundCertificateKind,
     pow::{HeaderFault, check_work},
 };
 
@@ -76,6 +76,20 @@ impl Fault {
     /// Whether whoever sent the message has done wrong.
     pub fn is_senders(&self) -> bool {
         !matches!(self, Self::UnknownValidators(_))
+    }
+
+    /// Under what it is counted.
+    pub fn reason(&self) -> DropReason {
+        match self {
+            Self::UnknownValidators(_) => DropReason::UnknownValidators,
+            Self::UnknownSigner(_) => DropReason::UnknownSigner,
+            Self::NotTheProposer { .. } | Self::ValidRound { .. } => DropReason::BadProposal,
+            Self::BadSignature(_) => DropReason::BadSignature,
+            Self::DuplicateSigner(_) | Self::WrongVoteKind(_) | Self::TooLittlePower { .. } => {
+                DropReason::BadCertificate
+            }
+            Self::Work(_) => DropReason::InvalidHeader,
+        }
     }
 }
 

@@ -41,7 +41,7 @@ pub use epochs::{schedule_after, schedule_at};
 pub use genesis::genesis_state;
 pub use records::{Totals, ValidatorRecord};
 pub use rewards::{Delegation, Earnings};
-pub use rules::{AuthorityRules, Rules, StakeRules, Voting};
+pub use rules::{AUTHORITY_EVIDENCE_EPOCHS, AuthorityRules, Rules, StakeRules, Voting};
 pub use shares::Pool;
 
 use aureon_types::{Action, Address, Amount, Failure, PublicKey, RefusalCode};

@@ -8,7 +8,7 @@ use aureon_types::{
 
 /// Epochs for which evidence against an authority is taken. Nothing is staked there, so nothing has to
 /// be held back: the record is what the other authorities vote by.
-const AUTHORITY_EVIDENCE_EPOCHS: u64 = 2;
+pub const AUTHORITY_EVIDENCE_EPOCHS: u64 = 2;
 
 /// Which engine's rules a block is executed by.
 #[derive(Clone, Debug, PartialEq, Eq)]

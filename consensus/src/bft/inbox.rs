@@ -17,6 +17,9 @@ use crate::{
 
 /// Votes and proposals further ahead are dropped by the core; round certificates lead there.
 const ROUND_LOOKAHEAD: u32 = 10;
+/// No message of a later round is looked at. At a round in a tenth of a second it is seven years away, and
+/// the core counts rounds without looking for the end of their type.
+const MAX_ROUND: u32 = u32::MAX / 2;
 /// Proposals of one round that are kept: two prove their signer's fault, more prove nothing.
 const PROPOSALS_PER_ROUND: usize = 2;
 
@@ -32,6 +35,11 @@ impl Bft {
         }
     }
 
+    /// See [`crate::Engine::count_drop`].
+    pub fn count_drop(&mut self, reason: DropReason) {
+        self.drops.count(reason);
+    }
+
     fn objection(&self, message: &Message) -> Option<DropReason> {
         let height = message.height();
         if self.halted.is_some() {
@@ -45,6 +53,9 @@ impl Bft {
         }
         if height > self.config.schedule.known_until() {
             return Some(DropReason::UnknownValidators);
+        }
+        if message.round() > MAX_ROUND {
+            return Some(DropReason::RoundTooFarAhead);
         }
         if self.is_running(height) {
             return self.objection_now(message);

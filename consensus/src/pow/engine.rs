@@ -127,6 +127,11 @@ impl Pow {
         }
     }
 
+    /// See [`crate::Engine::count_drop`].
+    pub fn count_drop(&mut self, reason: DropReason) {
+        self.drops.count(reason);
+    }
+
     fn dropped(&mut self, reason: DropReason) -> Admit {
         self.drops.count(reason);
         Admit::Drop(reason)
@@ -191,9 +196,12 @@ impl Pow {
     }
 
     fn on_executed(&mut self, id: BlockId, valid: bool, effects: &mut Vec<Effect>) {
-        self.asked.remove(&id);
+        let asked = self.asked.remove(&id);
         if valid {
-            self.tree.mark_executed(&id);
+            // What is not wanted any more may be gone by now: it is asked for again when it is.
+            if asked {
+                self.tree.mark_executed(&id);
+            }
             return;
         }
         let removed = self.tree.mark_invalid(&id);

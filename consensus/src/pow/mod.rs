@@ -33,6 +33,18 @@ mod search;
 mod target;
 mod tree;
 mod verify;
+mod walk;
+
+#[cfg(test)]
+mod chain_tests;
+#[cfg(test)]
+mod engine_tests;
+#[cfg(test)]
+mod retarget_tests;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tree_tests;
 
 pub use asert::{MAX_HALF_LIVES, next_target};
 pub use chain::{MEDIAN_BLOCKS, Rules, WorkChain};

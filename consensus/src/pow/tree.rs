@@ -14,7 +14,7 @@ use std::{
 
 use aureon_types::{BlockId, SealedHeader};
 
-use super::{HeaderFault, Work, WorkChain};
+use super::{HeaderFault, Work, WorkChain, walk::Way};
 
 /// Headers in the tree, about 1.2 kB each: 1,024 above the deepest final block, 4,096 ahead of bodies,
 /// and as many on side branches.
@@ -22,22 +22,20 @@ pub const MAX_HEADERS: usize = 8_192;
 /// Ids of invalid blocks that are remembered; when full, the lowest are forgotten and would be executed
 /// again.
 const MAX_INVALID: usize = 4_096;
-/// The newest blocks that a locator names one by one; below it steps double.
-const DENSE_LOCATOR: u64 = 10;
 
 /// Order of preference: heaviest first, then first seen.
-type Rank = (Reverse<Work>, u64, BlockId);
+pub(super) type Rank = (Reverse<Work>, u64, BlockId);
 
 #[derive(Debug)]
-struct Node {
+pub(super) struct Node {
     /// `None` for a root that is the genesis or was only resumed.
     header: Option<SealedHeader>,
-    parent: BlockId,
-    chain: WorkChain,
+    pub(super) parent: BlockId,
+    pub(super) chain: WorkChain,
     children: Vec<BlockId>,
     /// When it was seen, by counting.
     seen: u64,
-    executed: bool,
+    pub(super) executed: bool,
 }
 
 impl Node {
@@ -66,16 +64,19 @@ pub(super) enum Inserted {
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Tree {
-    nodes: BTreeMap<BlockId, Node>,
-    root: BlockId,
+    pub(super) nodes: BTreeMap<BlockId, Node>,
+    pub(super) root: BlockId,
     next_seen: u64,
     /// Nodes without children.
-    tips: BTreeSet<Rank>,
+    pub(super) tips: BTreeSet<Rank>,
     /// Executed nodes. Their parents are executed too.
     executed: BTreeSet<Rank>,
     /// Blocks that were executed and found invalid, and those on top of them, with their heights.
     invalid: BTreeMap<BlockId, u64>,
     capacity: usize,
+    /// The way to the tip that was preferred last, kept because it is thousands of headers long while a
+    /// node catches up.
+    pub(super) way: Way,
 }
 
 impl Tree {
@@ -99,6 +100,7 @@ impl Tree {
             executed: BTreeSet::from([rank]),
             invalid: BTreeMap::new(),
             capacity,
+            way: Way::default(),
         }
     }
 
@@ -328,109 +330,5 @@ impl Tree {
         let height = self.height(root);
         self.invalid.retain(|_, at| *at > height);
         true
-    }
-
-    /// The ancestor of `id` (or itself) at `height`.
-    pub(super) fn ancestor(&self, id: &BlockId, height: u64) -> Option<BlockId> {
-        let mut at = *id;
-        loop {
-            let node = self.nodes.get(&at)?;
-            if node.chain.height() == height {
-                return Some(at);
-            }
-            if node.chain.height() < height || at == self.root {
-                return None;
-            }
-            at = node.parent;
-        }
-    }
-
-    /// The way from one block to another: what is left, highest first, and what is entered, lowest
-    /// first.
-    pub(super) fn route(&self, from: &BlockId, to: &BlockId) -> Option<(Vec<BlockId>, Vec<BlockId>)> {
-        let (mut down, mut up) = (*from, *to);
-        let (mut left, mut entered) = (Vec::new(), Vec::new());
-        while down != up {
-            let (below, above) = (self.nodes.get(&down)?, self.nodes.get(&up)?);
-            if below.chain.height() >= above.chain.height() {
-                left.push(down);
-                down = below.parent;
-            } else {
-                entered.push(up);
-                up = above.parent;
-            }
-        }
-        entered.reverse();
-        Some((left, entered))
-    }
-
-    /// What to execute next, parents first: of the tips heavier than `floor`, in order of preference and
-    /// at most `branches` of them, the lowest blocks that are not executed; `window` in all. No branch
-    /// takes the last quarter of what is left, so that one whose bodies nobody has does not stop the
-    /// others.
-    pub(super) fn plan(&self, floor: Work, branches: usize, window: usize) -> Vec<BlockId> {
-        let mut plan: Vec<BlockId> = Vec::new();
-        let heavier = self
-            .tips
-            .iter()
-            .take_while(|(work, _, _)| work.0 > floor)
-            .take(branches);
-        for (_, _, tip) in heavier {
-            let room = window.saturating_sub(plan.len());
-            let share = room.saturating_sub(room / 4);
-            let wanted = self.unexecuted(tip);
-            let new = wanted.into_iter().take(share).filter(|id| !plan.contains(id));
-            plan.extend(new.collect::<Vec<_>>());
-        }
-        plan
-    }
-
-    /// The blocks up to `tip` that are not executed, lowest first.
-    fn unexecuted(&self, tip: &BlockId) -> Vec<BlockId> {
-        let (mut path, mut at) = (Vec::new(), *tip);
-        while let Some(node) = self.nodes.get(&at).filter(|node| !node.executed) {
-            path.push(at);
-            at = node.parent;
-        }
-        path.reverse();
-        path
-    }
-
-    /// Blocks below and including `from`, newest first: the last ten, then in doubling steps, and the
-    /// root.
-    pub(super) fn locator(&self, from: &BlockId) -> Vec<BlockId> {
-        let (mut locator, mut at) = (Vec::new(), *from);
-        let (mut step, mut next) = (1_u64, self.height(from));
-        while let Some(node) = self.nodes.get(&at) {
-            if at == self.root {
-                break;
-            }
-            if node.chain.height() <= next {
-                locator.push(at);
-                if u64::try_from(locator.len()).unwrap_or(u64::MAX) >= DENSE_LOCATOR {
-                    step = step.saturating_mul(2);
-                }
-                next = node.chain.height().saturating_sub(step);
-            }
-            at = node.parent;
-        }
-        locator.push(self.root);
-        locator
-    }
-
-    /// The headers on the way to `tip` above `from`, lowest first, at most `count`. `None` if `from` is
-    /// not on that way.
-    pub(super) fn headers_between(
-        &self,
-        from: &BlockId,
-        tip: &BlockId,
-        count: usize,
-    ) -> Option<Vec<SealedHeader>> {
-        let (left, entered) = self.route(from, tip)?;
-        if !left.is_empty() {
-            return None;
-        }
-        let headers = entered.iter().take(count).map(|id| self.header(id).cloned());
-        headers.collect()
     }
 }

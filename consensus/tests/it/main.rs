@@ -7,6 +7,7 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod bad_input;
 mod by_hand;
 mod changing;
 mod network;

@@ -4,6 +4,8 @@
 //! units) are numbers; times are milliseconds since 1970-01-01 UTC. Names are those of the protobuf
 //! schema. A client must ignore fields that it does not know.
 
+use std::collections::BTreeMap;
+
 use aureon_types::{
     Address, Amount, Block, BlockId, CommitCertificate, GenesisId, Hash, Receipt, SignedTransaction,
     TransactionId,
@@ -297,6 +299,10 @@ pub struct ConsensusView {
     pub proposer: Option<Address>,
     /// The validators of the height, and who has voted in this round.
     pub validators: Vec<ValidatorView>,
+    /// Consensus messages that were dropped since the start, by reason; reasons that did not occur are
+    /// absent.
+    #[serde(default)]
+    pub dropped: BTreeMap<String, u64>,
 }
 
 /// A validator in the current round.

@@ -1,9 +1,12 @@
 //! `/status` and `/health`: what the node is doing, and why it is not well if it is not.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use aureon_chain::sync::Phase;
-use aureon_consensus::{ConsensusStatus, Signing, ValidatorVotes};
+use aureon_consensus::{ConsensusStatus, Drops, Signing, ValidatorVotes};
 use aureon_types::{EmptyBlocks, Genesis};
 
 use super::{
@@ -58,7 +61,14 @@ fn consensus(node: &NodeHandle, status: &NodeStatus) -> ConsensusView {
             .unwrap_or_else(|| signing_explained(node, status)),
         proposer: consensus.proposer,
         validators: consensus.validators.iter().map(validator).collect(),
+        dropped: dropped(&consensus.drops),
     }
+}
+
+/// Whether the status needs the state, which may be on the disk: why a key is in no set stands there.
+pub fn reads_the_state(node: &NodeHandle) -> bool {
+    let status = node.status();
+    status.consensus.signing == Signing::NotAValidator && status.validator.is_some()
 }
 
 /// Whether this node signs, and if not why. The engine knows that a key is in no set; the state knows why.
@@ -69,6 +79,11 @@ fn signing_explained(node: &NodeHandle, status: &NodeStatus) -> String {
         _ => None,
     };
     why.unwrap_or_else(|| signing.explain())
+}
+
+fn dropped(drops: &Drops) -> BTreeMap<String, u64> {
+    let counts = drops.named().into_iter().filter(|(_, count)| *count > 0);
+    counts.map(|(reason, count)| (reason.to_owned(), count)).collect()
 }
 
 /// A validator that waits for its sign-mark to be passed will sign by itself.

@@ -178,6 +178,7 @@ impl Core {
             Ok(checked) => *checked,
             Err(fault) => {
                 tracing::debug!(peer = %from, %fault, "a false proposal");
+                self.engine.count_drop(fault.reason());
                 let verdict = fault.verdict();
                 effects.push(Effect::Verdict { message, verdict });
                 if let GossipFault::Consensus(Fault::UnknownValidators(height)) = fault {

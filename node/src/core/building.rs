@@ -21,8 +21,12 @@ impl Core {
         if height != self.parent.info.height.saturating_add(1) {
             return;
         }
-        let Ok(rules) = self.chain.rules(&self.parent) else {
-            return; // the set of the next height is not known: nobody can build on this head
+        let rules = match self.chain.rules(&self.parent) {
+            Ok(rules) => rules,
+            Err(error) => {
+                tracing::error!(height, %error, "no block can be built on this head");
+                return;
+            }
         };
         let (max_gas, max_bytes) = (self.limits.gas(), self.limits.bytes().min(MAX_BLOCK_BYTES));
         let params = BuildParams {

@@ -181,6 +181,7 @@ impl Core {
             Ok((content, _)) => content,
             Err(error) => {
                 tracing::debug!(peer = %from, %error, "malformed consensus gossip");
+                self.engine.count_drop(DropReason::Malformed);
                 effects.push(Effect::Verdict {
                     message,
                     verdict: Verdict::Reject,
@@ -236,6 +237,9 @@ impl Core {
         };
         if let Some(message) = message {
             effects.push(Effect::Verdict { message, verdict });
+        }
+        if let Err(fault) = &result {
+            self.engine.count_drop(fault.reason());
         }
         match result {
             Ok(verified) => {

@@ -15,6 +15,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use aureon_chain::system::AUTHORITY_EVIDENCE_EPOCHS;
 use aureon_types::{Address, EngineKind, Evidence, Genesis};
 
 use super::Core;
@@ -23,8 +24,6 @@ use super::Core;
 const MAX_EVIDENCE: usize = 256;
 /// Accusations of one block: they are paid for by its builder.
 const MAX_ACCUSATIONS: usize = 8;
-/// Epochs for which evidence against an authority counts.
-const AUTHORITY_EVIDENCE_EPOCHS: u64 = 2;
 
 /// One offence: a validator is punished once for a height.
 pub type Offence = (u64, Address);

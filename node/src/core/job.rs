@@ -9,7 +9,7 @@ use aureon_chain::{
     production::BuildParams,
     sync::{BatchFault, BatchId, Claim, ImportFault, RequestId, VerifiedBlocks},
 };
-use aureon_consensus::{Fault, Lineage, Message, VerifiedMessage};
+use aureon_consensus::{DropReason, Fault, Lineage, Message, VerifiedMessage};
 use aureon_proto::v1 as proto;
 use aureon_protocol::{PeerId, Verdict};
 use aureon_types::{
@@ -233,6 +233,14 @@ impl GossipFault {
         match self {
             Self::Consensus(fault) => fault.is_senders(),
             Self::Malformed(_) | Self::Inconsistent(_) => true,
+        }
+    }
+
+    /// Under what a proposal that is refused for it is counted.
+    pub fn reason(&self) -> DropReason {
+        match self {
+            Self::Malformed(_) | Self::Inconsistent(_) => DropReason::Malformed,
+            Self::Consensus(fault) => fault.reason(),
         }
     }
 

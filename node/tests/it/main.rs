@@ -8,6 +8,7 @@ mod engines;
 mod examples;
 mod network;
 mod rest;
+mod sign_mark;
 mod support;
 mod testnet;
 mod validators;

@@ -130,9 +130,13 @@ impl Network {
             .unwrap_or_default()
     }
 
+    pub fn key_file(&self, index: u8) -> PathBuf {
+        self.dir.join(format!("node-{index}/validator.key"))
+    }
+
     /// Runs a command that signs with key `index`, waits for the block, and must succeed.
     pub fn sign(&self, index: u8, arguments: &[&str]) {
-        let file = self.dir.join(format!("node-{index}/validator.key"));
+        let file = self.key_file(index);
         let node = &self.nodes[0].runtime.api;
         let signing = ["--key", text(&file), "--node", node, "--wait", "2m"];
         succeed(&[arguments, &signing].concat());

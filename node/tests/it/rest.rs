@@ -388,3 +388,55 @@ fn transfers_by_the_command_line() {
         .unwrap();
     assert_eq!(second.status.code(), Some(1), "{}", stderr(&second));
 }
+
+#[test]
+fn questions_of_validators_are_answered_or_refused_by_engine() {
+    let temp = tempfile::tempdir().unwrap();
+    let node = lone(&temp);
+    let client = node.client();
+    eventually("a block", || client.head().ok().filter(|head| head.height >= 2));
+    let view = client.validators().unwrap();
+    assert_eq!(
+        (view.engine.as_str(), view.validators.len(), view.total_power),
+        ("poa", 1, 1)
+    );
+    let validator = &view.validators[0];
+    assert_eq!((validator.power, validator.stake), (1, None));
+    assert_eq!(client.validator(&validator.address).unwrap(), *validator);
+    let authorities = client.authorities().unwrap();
+    assert_eq!(authorities.authorities[0].public_key, validator.public_key);
+    for (path, status, code) in [
+        (format!("/validators/{RECIPIENT}"), 404, "not-found"),
+        ("/validators/nobody".to_owned(), 400, "bad-request"),
+        (format!("/delegations/{RECIPIENT}"), 404, "other-engine"),
+        ("/light".to_owned(), 400, "bad-request"),
+        ("/light?from=0".to_owned(), 404, "not-found"),
+        ("/light?from=1000000".to_owned(), 404, "not-found"),
+    ] {
+        let (given, kind, body) = ask(&node, "GET", &path, "text/plain", b"");
+        let problem: Problem = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            (given, kind.as_str(), problem.code()),
+            (status, CONTENT_TYPE, code),
+            "{path}"
+        );
+    }
+    let (status, _, body) = ask(&node, "GET", "/evidence", "text/plain", b"");
+    assert_eq!((status, &body[..]), (200, &b"[]"[..]));
+
+    // Commands of another engine sign nothing.
+    let key = node.dir.join("validator.key");
+    let stake = [
+        "stake",
+        "unjail",
+        "--key",
+        text(&key),
+        "--node",
+        &node.runtime.api,
+    ];
+    assert!(fail(1, &stake).contains("nothing was signed"));
+    let twice = validator.public_key.to_string();
+    let vote = ["authority", "propose", "--add", &twice, "--remove", &twice];
+    let vote = [&vote[..], &["--key", text(&key), "--node", &node.runtime.api]].concat();
+    assert!(fail(2, &vote).contains("the same key"));
+}

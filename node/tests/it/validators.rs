@@ -2,7 +2,7 @@
 
 use aureon_node::api::staking::Standing;
 use aureon_types::{
-    Address, Amount, EngineKind,
+    Address, Amount, BlockId, EngineKind, Evidence, GenesisId, SignedVote, Vote, VoteKind,
     genesis::{GenesisStake, PoaParameters, PosParameters, RewardSchedule},
 };
 use tempfile::tempdir;
@@ -23,7 +23,8 @@ fn proof_of_stake() -> EngineKind {
     EngineKind::Pos(PosParameters {
         min_stake: 1_000,
         epoch_blocks: 8,
-        unbonding_epochs: 1,
+        unbonding_epochs: 3,
+        jail_epochs: 1,
         // A newcomer listens for two round timeouts before it signs, which is several of these epochs; and
         // one test kills a validator.
         max_missed_basis_points: 10_000,
@@ -231,4 +232,71 @@ fn proof_of_stake_survives_a_killed_validator_and_takes_it_back() {
         let balance = network.client(index).balance(&Address([9; 20])).unwrap().balance;
         assert_eq!(balance, Amount(5));
     }
+}
+
+/// Two prevotes of validator `index` that contradict each other.
+fn contradiction(index: u8, genesis_id: &GenesisId) -> Evidence {
+    let sign = |block| {
+        let vote = Vote {
+            kind: VoteKind::Prevote,
+            height: 1,
+            round: 7,
+            block_id: Some(BlockId([block; 32])),
+        };
+        SignedVote::sign(vote, &validator_key(index), genesis_id)
+    };
+    Evidence::Votes(sign(1), sign(2))
+}
+
+#[test]
+fn anybody_s_evidence_is_punished_once_and_the_jailed_come_back() {
+    let temp = tempdir().unwrap();
+    let mut network = Network::up(&temp.path().join("net"), proof_of_stake());
+    network.reach(2);
+    let (offender, genesis_id) = (address(2), network.nodes[0].runtime.genesis_id);
+    let file = temp.path().join("evidence.hex");
+    let bytes = contradiction(2, &genesis_id).encode();
+    std::fs::write(&file, format!("0x{}\n", hex::encode(bytes))).unwrap();
+    network.sign(0, &["evidence", "submit", text(&file)]);
+
+    // Five percent are gone, and it is out at the end of the epoch.
+    let entry = network.client(0).validator(&offender).unwrap();
+    let stake = entry.stake.unwrap();
+    assert_eq!(
+        (entry.status, stake.tokens),
+        (Standing::Jailed, Amount(STAKE - STAKE / 20))
+    );
+    let (key, api) = (network.key_file(1), &network.nodes[1].runtime.api);
+    let submit = [
+        "evidence",
+        "submit",
+        text(&file),
+        "--key",
+        text(&key),
+        "--node",
+        api,
+        "--wait",
+        "2m",
+    ];
+    let again = fail(4, &submit);
+    assert!(again.contains("punished"), "{again}");
+    network.stands(offender, "it is out", |entry| {
+        entry.is_some_and(|entry| entry.power == 0)
+    });
+    eventually("it says why it does not sign", || {
+        let explained = network.client(2).status().ok()?.consensus.signing_explained;
+        explained.contains("stake unjail").then_some(())
+    });
+
+    // Its time in jail passes, it comes back, and proposes again.
+    let until = stake.jailed_until_epoch.unwrap();
+    eventually("its time in jail is over", || {
+        (network.client(0).validators().ok()?.epoch.number > until).then_some(())
+    });
+    network.sign(2, &["stake", "unjail"]);
+    network.stands(offender, "it is back", |entry| {
+        entry.is_some_and(|entry| entry.status == Standing::Active && entry.power == stake.tokens.0)
+    });
+    network.proposed_by(offender, network.height());
+    network.nobody_restarted();
 }

@@ -99,3 +99,81 @@ pub fn decode_headers(
         });
     Ok((headers, claim.transpose()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::headers::testing::Chain;
+
+    #[test]
+    fn requests_come_back_and_are_bounded() {
+        let ids: Vec<BlockId> = (0..100).map(|n| BlockId([n; 32])).collect();
+        let request = headers_request(&ids, 7);
+        assert_eq!(
+            decode_headers_request(&request),
+            Ok((ids[..MAX_LOCATOR].to_vec(), 7))
+        );
+        let many = headers_request(&ids[..1], u32::MAX);
+        assert_eq!(
+            decode_headers_request(&many),
+            Ok((ids[..1].to_vec(), MAX_HEADERS))
+        );
+        for (field, broken) in [
+            ("locator", headers_request(&[], 7)),
+            (
+                "locator",
+                proto::HeadersRequest {
+                    locator: vec![vec![1; 32].into(); MAX_LOCATOR + 1],
+                    count: Some(1),
+                },
+            ),
+            (
+                "locator",
+                proto::HeadersRequest {
+                    locator: vec![vec![1; 31].into()],
+                    count: Some(1),
+                },
+            ),
+            (
+                "count",
+                proto::HeadersRequest {
+                    count: None,
+                    ..request
+                },
+            ),
+        ] {
+            let error = decode_headers_request(&broken).unwrap_err().to_string();
+            assert!(error.contains(&format!("\"{field}\"")), "{error}");
+        }
+    }
+
+    #[test]
+    fn answers_come_back_and_malformed_ones_are_refused() {
+        let chain = Chain::new(5, 1);
+        let answer = answer_headers(&chain.headers, chain.claim());
+        assert_eq!(
+            decode_headers(&answer),
+            Ok((chain.headers.clone(), Some(chain.claim())))
+        );
+        let without = proto::HeadersResponse {
+            status: None,
+            ..answer.clone()
+        };
+        assert_eq!(decode_headers(&without), Ok((chain.headers.clone(), None)));
+        let refused = |change: &dyn Fn(&mut proto::HeadersResponse)| {
+            let mut broken = answer.clone();
+            change(&mut broken);
+            decode_headers(&broken).is_err()
+        };
+        assert!(refused(&|answer| answer.headers[1].seal = Some(vec![1; 7].into())));
+        assert!(refused(&|answer| answer.headers[1].seal = None));
+        assert!(refused(&|answer| answer.headers[1].header = Some(vec![1].into())));
+        assert!(refused(
+            &|answer| answer.headers = vec![answer.headers[0].clone(); MAX_HEADERS + 1]
+        ));
+        assert!(refused(&|answer| answer.status.as_mut().unwrap().work = None));
+        assert!(refused(
+            &|answer| answer.status.as_mut().unwrap().work = Some(vec![1; 33].into())
+        ));
+    }
+}

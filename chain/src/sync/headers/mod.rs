@@ -26,6 +26,13 @@ mod offence;
 mod peers;
 mod steps;
 
+#[cfg(test)]
+mod machine_tests;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod testing;
+
 use std::time::Duration;
 
 pub use effect::Effect;

@@ -134,14 +134,14 @@ impl<P: Peer> Peers<P> {
 
     /// Whom to ask now: who claims most of those whose claim is older than `grace` allows, then who fails
     /// least.
-    pub(super) fn pick(&self, now: Duration, grace: impl Fn(&Claim) -> Duration) -> Option<P> {
+    pub(super) fn pick(&self, now: Duration, grace: impl Fn(&PeerState) -> Duration) -> Option<P> {
         self.0
             .iter()
             .filter(|(_, state)| state.is_free(now))
             .filter(|(_, state)| {
                 state
                     .ahead_since
-                    .is_some_and(|since| now >= since.saturating_add(grace(&state.claim)))
+                    .is_some_and(|since| now >= since.saturating_add(grace(state)))
             })
             .min_by_key(|(peer, state)| (state.failures, std::cmp::Reverse(state.claim.work), **peer))
             .map(|(peer, _)| *peer)
@@ -183,7 +183,7 @@ impl<P: Peer> Peers<P> {
     pub(super) fn next_deadline(
         &self,
         now: Duration,
-        grace: impl Fn(&Claim) -> Duration,
+        grace: impl Fn(&PeerState) -> Duration,
     ) -> Option<Duration> {
         let deadlines = self.0.values().flat_map(|state| {
             let request = state.outstanding.as_ref().map(Outstanding::deadline);
@@ -191,7 +191,7 @@ impl<P: Peer> Peers<P> {
             let ahead = state
                 .ahead_since
                 .filter(|_| state.outstanding.is_none() && !state.judging);
-            let ask = ahead.map(|since| since.saturating_add(grace(&state.claim)).max(state.rests_until));
+            let ask = ahead.map(|since| since.saturating_add(grace(state)).max(state.rests_until));
             [request, hedge, ask]
         });
         deadlines.flatten().filter(|deadline| *deadline > now).min()

@@ -6,13 +6,15 @@ use super::{
     super::{Peer, Phase, RequestId, Status},
     BEHIND_AFTER, Claim, Effect, GRACE, HEDGE, HeaderSync, MAX_AHEAD, MAX_HEADERS, MAX_REQUESTS, Offence,
     Tip,
+    peers::PeerState,
 };
 
-/// One block is left to gossip for a moment; more is asked for at once.
-fn grace(tip: Tip) -> impl Fn(&Claim) -> Duration {
-    move |claim| {
+/// One block is left to gossip for a moment; more is asked for at once, and so is the rest of what was
+/// begun.
+fn grace(tip: Tip) -> impl Fn(&PeerState) -> Duration {
+    move |peer| {
         let next = tip.header.head.height.saturating_add(1);
-        if claim.head.height > next {
+        if peer.claim.head.height > next || peer.continues_at.is_some() {
             Duration::ZERO
         } else {
             GRACE
