@@ -2,6 +2,7 @@
 
 use aureon_chain::{
     execution::{StateError, StateReader},
+    import::ExecutedBlock,
     system::query,
 };
 use aureon_types::{Action, Address, Evidence, SecretKey, Transaction, VerifiedTransaction};
@@ -54,6 +55,19 @@ pub(super) fn accuse(
         }
     }
     Ok(Accusations { candidates, settled })
+}
+
+/// The offences that `block` names and that the chain does not punish, for whatever reason its receipt has:
+/// to accuse again would cost another fee.
+pub(super) fn refused(block: &ExecutedBlock<View>) -> Vec<Offence> {
+    let accused = block.block().transactions().iter().zip(block.receipts().iter());
+    accused
+        .filter(|(_, receipt)| receipt.failure.is_some())
+        .filter_map(|(signed, _)| match &signed.transaction().action {
+            Action::Evidence(evidence) => Some((evidence.height(), evidence.offender())),
+            _ => None,
+        })
+        .collect()
 }
 
 /// The place behind the last candidate of `sender`; the first if there is none.
@@ -174,7 +188,7 @@ mod tests {
         VerifiedTransaction::verify(signed, &chain.genesis_id).unwrap()
     }
 
-    fn build(chain: &Chain, parent: &Parent, candidates: Vec<VerifiedTransaction>) -> (Vec<Action>, View) {
+    fn execute(chain: &Chain, parent: &Parent, candidates: Vec<VerifiedTransaction>) -> ExecutedBlock<View> {
         let params = BuildParams {
             parent: parent.info,
             previous_commit: Bytes::new(),
@@ -185,7 +199,12 @@ mod tests {
             max_bytes: usize::MAX,
         };
         let built = production::build(&parent.view, &params, candidates, &mut || false).unwrap();
-        let executed = built.executed;
+        built.executed
+    }
+
+    fn build(chain: &Chain, parent: &Parent, candidates: Vec<VerifiedTransaction>) -> (Vec<Action>, View) {
+        let executed = execute(chain, parent, candidates);
+        assert!(refused(&executed).is_empty());
         assert!(
             executed
                 .receipts()
@@ -238,5 +257,16 @@ mod tests {
         let (included, after) = build(&chain, &parent, accused.candidates);
         assert!(included.is_empty());
         assert!(!query::was_punished(&after, &key(2).address(), 1, 100).unwrap());
+    }
+
+    #[test]
+    fn evidence_that_the_chain_does_not_take_is_given_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let chain = chain(1_000_000);
+        let (_states, parent) = genesis_state_of(&chain, &directory);
+        let stranger = contradiction(&chain, 9);
+        let accused = accuse(&chain, &parent.view, &key(1), vec![stranger], Vec::new()).unwrap();
+        let executed = execute(&chain, &parent, accused.candidates);
+        assert_eq!(refused(&executed), [(1, key(9).address())]);
     }
 }

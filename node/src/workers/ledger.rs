@@ -142,7 +142,10 @@ impl Ledger {
                 ..Accusations::default()
             }),
         };
-        let Accusations { candidates, settled } = match accused {
+        let Accusations {
+            candidates,
+            mut settled,
+        } = match accused {
             Ok(accused) => accused,
             Err(error) => return failed(&error),
         };
@@ -154,6 +157,7 @@ impl Ledger {
         if let Err(error) = self.services.blocks.put_body(built.executed.block()) {
             return failed(&error);
         }
+        settled.extend(accusation::refused(&built.executed));
         let stale = built.stale.into_iter().map(|(id, _)| id).collect();
         Done::Built(Box::new(Built {
             height,
