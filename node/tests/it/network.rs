@@ -123,6 +123,16 @@ impl Network {
         self.nodes.push(Process::start(&dir, &bootstrap));
     }
 
+    /// Power goes everywhere, and comes back.
+    pub fn kill_all_and_start_again(&mut self) {
+        self.nodes.iter_mut().for_each(Process::kill);
+        let dirs: Vec<PathBuf> = self.nodes.drain(..).map(|node| node.dir.clone()).collect();
+        for dir in dirs {
+            let bootstrap = self.bootstrap();
+            self.nodes.push(Process::start(&dir, &bootstrap));
+        }
+    }
+
     pub fn bootstrap(&self) -> Vec<String> {
         self.nodes
             .first()

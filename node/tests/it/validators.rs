@@ -206,7 +206,7 @@ fn an_authority_is_voted_in_proposes_a_block_and_is_voted_out() {
 }
 
 #[test]
-fn proof_of_stake_survives_a_killed_validator_and_takes_it_back() {
+fn proof_of_stake_survives_the_death_of_one_and_the_death_of_all() {
     let temp = tempdir().unwrap();
     let mut network = Network::up(&temp.path().join("net"), proof_of_stake());
     network.reach(3);
@@ -232,6 +232,18 @@ fn proof_of_stake_survives_a_killed_validator_and_takes_it_back() {
         let balance = network.client(index).balance(&Address([9; 20])).unwrap().balance;
         assert_eq!(balance, Amount(5));
     }
+
+    // All die at once, and go on in a later epoch: the schedule is read from the state.
+    let top = network.height();
+    network.reach(top);
+    let before = network.agree(top);
+    network.kill_all_and_start_again();
+    network.reach(top + 10);
+    let after = network.agree(top + 10);
+    assert!(
+        before.iter().all(|(height, id)| after[height] == *id),
+        "a committed block is missing"
+    );
 }
 
 /// Two prevotes of validator `index` that contradict each other.
