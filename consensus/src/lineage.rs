@@ -3,9 +3,12 @@
 //! A lineage belongs to one block as its state does: whoever executes or imports the block derives it
 //! from the parent's, hands it on by value, and so two branches never share one.
 
-use aureon_types::{Genesis, ValidatorSet};
+use aureon_types::{EngineKind, Genesis, ValidatorSet};
 
-use crate::{Config, ConfigError, Epoch, Schedule, pow::WorkChain};
+use crate::{
+    Config, ConfigError, Epoch, Schedule,
+    pow::{self, WorkChain},
+};
 
 /// What follows from a block and those below it, beside the state. Cheap to clone, never changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,10 @@ pub enum Lineage {
 impl Lineage {
     /// Under the first block.
     pub fn genesis(genesis: &Genesis) -> Result<Self, ConfigError> {
+        if let EngineKind::Pow(parameters) = &genesis.engine {
+            let rules = pow::Rules::of(genesis, parameters);
+            return Ok(Self::Work(Box::new(WorkChain::genesis(rules))));
+        }
         Config::from_genesis(genesis, None).map(|config| Self::Voting(config.schedule))
     }
 

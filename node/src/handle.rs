@@ -19,7 +19,10 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::{
     adapters::View,
-    core::{NodeStatus, SubmitError, SubmitOutcome},
+    core::{
+        Mined, NodeStatus, SealOutcome, SealRefusal, SubmitError, SubmitOutcome, TemplateOutcome,
+        TemplateRefusal,
+    },
     workers::Services,
 };
 
@@ -94,6 +97,14 @@ pub(crate) enum Command {
         id: TransactionId,
         reply: oneshot::Sender<Option<VerifiedTransaction>>,
     },
+    Template {
+        reward: Option<Address>,
+        reply: oneshot::Sender<TemplateOutcome>,
+    },
+    Seal {
+        mined: Mined,
+        reply: oneshot::Sender<SealOutcome>,
+    },
     Stop,
 }
 
@@ -146,6 +157,17 @@ impl NodeHandle {
             Ok(published) => published.head,
             Err(_) => *known,
         }
+    }
+
+    /// Height of the last block that cannot be undone, at most 100 ms ago.
+    pub fn final_height(&self) -> u64 {
+        self.status.borrow().final_height
+    }
+
+    /// Whether a block of the chain at this height will stay there: always where validators vote.
+    pub fn is_final(&self, height: u64) -> bool {
+        let status = self.status.borrow();
+        status.consensus.work.is_none() || height <= status.final_height
     }
 
     /// Every change of the head from now on, with the blocks that were undone and those that took their
@@ -273,5 +295,24 @@ impl NodeHandle {
             .await
             .map_err(|_| SubmitError::Stopping)?;
         answer.await.unwrap_or(Err(SubmitError::Stopping))
+    }
+
+    /// A block without its seal, for a miner outside. `reward`: who is to receive reward and fees; `None`:
+    /// whom this node is configured for.
+    pub async fn template(&self, reward: Option<Address>) -> TemplateOutcome {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Template { reward, reply };
+        let stopping = |_| TemplateRefusal::Stopping;
+        self.commands.send(command).await.map_err(stopping)?;
+        answer.await.unwrap_or(Err(TemplateRefusal::Stopping))
+    }
+
+    /// Makes a template a block with this nonce, and waits until it is the head and durable.
+    pub async fn submit_seal(&self, mined: Mined) -> SealOutcome {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Seal { mined, reply };
+        let stopping = |_| SealRefusal::Stopping;
+        self.commands.send(command).await.map_err(stopping)?;
+        answer.await.unwrap_or(Err(SealRefusal::Stopping))
     }
 }

@@ -22,10 +22,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     core::{
-        ChannelToken, Core, Done, Effect, GossipToken, HeadChange, Input, PUBLISH_INTERVAL, ReplyToken,
-        RequestToken, SubmitOutcome,
+        ChannelToken, Core, Done, Effect, GossipToken, HeadChange, Input, Mined, PUBLISH_INTERVAL,
+        ReplyToken, RequestToken, SealOutcome, SubmitOutcome, TemplateOutcome,
     },
     handle::{Command, Head, PublishedHead, Publisher},
+    miner::HashRate,
 };
 
 pub use perform::Workers;
@@ -65,9 +66,17 @@ impl Default for Clock {
     }
 }
 
+/// Who waits for an answer.
+pub(crate) enum Reply {
+    Submit(oneshot::Sender<SubmitOutcome>),
+    Template(oneshot::Sender<TemplateOutcome>),
+    Seal(oneshot::Sender<SealOutcome>),
+}
+
 /// What arrives.
 enum Event {
     Done(Done),
+    Mined(Mined),
     Timer,
     Network(NetworkEvent),
     Command(Command),
@@ -89,7 +98,8 @@ pub struct MainLoop {
     gossip: BTreeMap<GossipToken, GossipMessageRef>,
     channels: BTreeMap<ChannelToken, ResponseToken>,
     requests: BTreeMap<aureon_protocol::RequestId, RequestToken>,
-    replies: BTreeMap<ReplyToken, oneshot::Sender<SubmitOutcome>>,
+    replies: BTreeMap<ReplyToken, Reply>,
+    hash_rate: HashRate,
     /// Failures to be told the core after the current event.
     refused: Vec<Input>,
     stop: Option<String>,
@@ -118,6 +128,7 @@ impl MainLoop {
             channels: BTreeMap::new(),
             requests: BTreeMap::new(),
             replies: BTreeMap::new(),
+            hash_rate: HashRate::default(),
             refused: Vec::new(),
             stop: None,
         }
@@ -152,6 +163,7 @@ impl MainLoop {
             let event = tokio::select! {
                 biased;
                 Some(done) = done.recv() => Event::Done(done),
+                Some(mined) = self.workers.mined.recv() => Event::Mined(mined),
                 () = self.timers.next() => Event::Timer,
                 _ = publish.tick() => Event::Publish,
                 event = network.recv() => event.map_or(Event::Closed, Event::Network),
@@ -159,6 +171,7 @@ impl MainLoop {
             };
             match event {
                 Event::Done(done) => self.handle(Input::Done(Box::new(done))),
+                Event::Mined(mined) => self.handle(Input::Mined(mined)),
                 Event::Timer => {
                     if let Some(timer) = self.timers.pop(Instant::now()) {
                         self.handle(Input::TimerFired(timer));
@@ -167,7 +180,7 @@ impl MainLoop {
                 Event::Network(event) => self.on_network(event),
                 Event::Command(Command::Submit { transactions, reply }) => {
                     let token = ReplyToken(self.token());
-                    self.replies.insert(token, reply);
+                    self.replies.insert(token, Reply::Submit(reply));
                     self.handle(Input::Submit {
                         transactions,
                         reply: token,
@@ -176,6 +189,16 @@ impl MainLoop {
                 Event::Command(Command::Find { id, reply }) => {
                     // Who asked may have gone.
                     let _ = reply.send(self.core.mempool().by_id(&id));
+                }
+                Event::Command(Command::Template { reward, reply }) => {
+                    let token = ReplyToken(self.token());
+                    self.replies.insert(token, Reply::Template(reply));
+                    self.handle(Input::TemplateWanted { reward, reply: token });
+                }
+                Event::Command(Command::Seal { mined, reply }) => {
+                    let token = ReplyToken(self.token());
+                    self.replies.insert(token, Reply::Seal(reply));
+                    self.handle(Input::SealSubmitted { mined, reply: token });
                 }
                 Event::Command(Command::Stop) => return None,
                 Event::Publish => self.publish(),
@@ -280,13 +303,22 @@ impl MainLoop {
     }
 
     /// Shows the mempool and the status as they are now.
-    fn publish(&self) {
+    fn publish(&mut self) {
         self.publisher
             .mempool
             .send_replace(Arc::new(self.core.mempool().view()));
-        self.publisher
-            .status
-            .send_replace(Arc::new(self.core.status(self.clock.now())));
+        if let Some(miner) = &self.workers.miner {
+            self.hash_rate.read(Instant::now(), miner.tried());
+        }
+        self.publish_status();
+    }
+
+    fn publish_status(&self) {
+        let mut status = self.core.status(self.clock.now());
+        if let Some(mining) = &mut status.mining {
+            mining.hash_rate = self.hash_rate.per_second();
+        }
+        self.publisher.status.send_replace(Arc::new(status));
     }
 
     /// Shows the new head, which is durable.
@@ -301,9 +333,7 @@ impl MainLoop {
         self.publisher
             .head
             .send_replace(Arc::new(PublishedHead { head, view, lineage }));
-        self.publisher
-            .status
-            .send_replace(Arc::new(self.core.status(self.clock.now())));
+        self.publish_status();
         // Nobody may have subscribed. Last: who hears of a block finds it as the head.
         let _ = self.publisher.changes.send(Arc::new(change));
     }

@@ -11,7 +11,7 @@ use aureon_chain::{mempool, system::genesis_state};
 use aureon_consensus::{LogRecord, SignMark};
 use aureon_protocol::{Client, GenesisInfo, Multiaddr, Status};
 use aureon_storage::{Backend, BlockStore, FlushPolicy, StateStore, StorageError};
-use aureon_types::{Address, Genesis, SecretKey};
+use aureon_types::{Genesis, SecretKey};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
@@ -21,6 +21,8 @@ use crate::{
     main_loop::{Clock, MainLoop, Workers},
     workers::{Ledger, RecoveryError, Services},
 };
+
+pub use crate::core::MiningOptions;
 
 /// Commands of clients that wait for the loop. When full, clients wait.
 const COMMAND_QUEUE: usize = 1_024;
@@ -52,15 +54,6 @@ pub struct Options {
     pub mining: MiningOptions,
 }
 
-/// How a node mines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MiningOptions {
-    /// Threads that search; 0: none.
-    pub threads: usize,
-    /// Receives the rewards and fees of the blocks that are found.
-    pub reward: Option<Address>,
-}
-
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -82,7 +75,7 @@ pub enum StartError {
     Recovery(#[from] RecoveryError),
     /// The genesis names no usable engine.
     #[error(transparent)]
-    Consensus(#[from] aureon_consensus::ConfigError),
+    Core(#[from] crate::core::StartFault),
     /// An address that is in use or cannot be listened on.
     #[error(transparent)]
     Network(#[from] aureon_protocol::StartError),
@@ -189,7 +182,7 @@ struct Opened {
 fn open(options: &Options) -> Result<Opened, StartError> {
     let genesis = Arc::new(options.genesis.clone());
     let services = open_stores(options, Chain::new(Arc::clone(&genesis)))?;
-    let ledger = Ledger::recover(services.clone())?;
+    let (ledger, work) = Ledger::open(services.clone())?;
     let (log, recovered) = open_log(&options.database)?;
     if recovered.damaged {
         let path = options.database.join(LOG_FILE);
@@ -202,7 +195,14 @@ fn open(options: &Options) -> Result<Opened, StartError> {
         local_peer: aureon_protocol::peer_id(options.node_key)?,
         validator_key: options.validator_key.clone(),
         mempool: options.mempool.clone(),
-        undecided: ledger.undecided()?,
+        // Under proof of work bodies of other branches are read when they are wanted.
+        undecided: if work.is_some() {
+            Vec::new()
+        } else {
+            ledger.undecided()?
+        },
+        work,
+        mining: options.mining,
         parent,
         log: records,
         sign_mark,
@@ -274,7 +274,8 @@ pub async fn start(options: Options) -> Result<Node, StartError> {
     };
     let (network, events) = aureon_protocol::start(config).await?;
     let (done, done_receiver) = mpsc::unbounded_channel();
-    let workers = Workers::start(&services, ledger, log, &network, &done).map_err(StartError::Thread)?;
+    let workers = Workers::start(&services, ledger, log, &network, &done, options.mining)
+        .map_err(StartError::Thread)?;
     let clock = Clock::new();
     let mut effects = Vec::new();
     let head = Head {

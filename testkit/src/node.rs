@@ -15,7 +15,10 @@ use aureon_chain::{mempool, system::genesis_state};
 use aureon_consensus::{Now, SignMark};
 use aureon_node::{
     adapters::consensus_log::ConsensusLog,
-    core::{ChannelToken, Core, Done, Effect, GossipToken, Job, LogJob, ReplyToken, RequestToken, Start},
+    core::{
+        ChannelToken, Core, Done, Effect, GossipToken, Job, LogJob, MiningOptions, ReplyToken, RequestToken,
+        Start,
+    },
     run::decode_log,
     workers::{Ledger, RecoveryError, Services},
 };
@@ -55,7 +58,7 @@ pub(crate) enum BootError {
     #[error("the consensus log is damaged, and a crash only cuts off its end")]
     LogDamaged,
     #[error(transparent)]
-    Consensus(#[from] aureon_consensus::ConfigError),
+    Core(#[from] aureon_node::core::StartFault),
 }
 
 /// A gossiped message that waits for its verdict.
@@ -184,7 +187,7 @@ impl Node {
             blocks: Arc::new(blocks),
             states: Arc::new(states),
         };
-        let ledger = Ledger::recover(services.clone())?;
+        let (ledger, work) = Ledger::open(services.clone())?;
         let (log, recovered) = ConsensusLog::open(self.disks.log.clone())?;
         if recovered.damaged {
             return Err(BootError::LogDamaged);
@@ -198,6 +201,8 @@ impl Node {
             validator_key: self.key.clone(),
             mempool: mempool::Config::new(&genesis),
             undecided: ledger.undecided()?,
+            work,
+            mining: MiningOptions::default(),
             parent,
             log: records,
             sign_mark,

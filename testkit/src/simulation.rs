@@ -348,6 +348,8 @@ impl Simulation {
             Effect::Job(job) => self.give(node, job),
             Effect::Log(job) => self.give_log(node, job),
             Effect::Reply { reply, outcome } => self.on_reply(node, reply, outcome),
+            // Nobody mines here, and no client asks for templates.
+            Effect::Mine(_) | Effect::ReplyTemplate { .. } | Effect::ReplySeal { .. } => {}
             Effect::HeadChanged(_) => self.on_head_changed(node),
             Effect::Stop { reason } => {
                 self.trace.record(self.now, node, "stop", reason.as_bytes());

@@ -73,6 +73,9 @@ pub(crate) fn input(input: &Input) -> Vec<u8> {
             let result = result.as_ref().map(proto::SyncResponse::encode_to_vec);
             format!("{request:?} {peer} {result:?}").into_bytes()
         }
+        Input::Mined(mined) => format!("{mined:?}").into_bytes(),
+        Input::TemplateWanted { reward, reply } => format!("{reward:?} {reply:?}").into_bytes(),
+        Input::SealSubmitted { mined, reply } => format!("{mined:?} {reply:?}").into_bytes(),
         Input::TimerFired(timer) => format!("{timer:?}").into_bytes(),
         Input::Done(done) => self::done(done).into_bytes(),
     }
@@ -96,6 +99,22 @@ fn done(done: &Done) -> String {
         }
         Done::ConsensusChecked { message, result, .. } => format!("consensus {message:?} {}", result.is_ok()),
         Done::ProposalChecked { message, result, .. } => format!("proposal {message:?} {}", result.is_ok()),
+        Done::WorkChecked { message, result, .. } => format!("work {message:?} {}", result.is_ok()),
+        Done::Switched(switched) => {
+            let ids: Vec<_> = switched.applied.iter().map(|executed| executed.id()).collect();
+            let undone: Vec<_> = switched.undone.iter().map(|block| block.id()).collect();
+            format!("switched {undone:?} {ids:?}")
+        }
+        Done::Template(template) => {
+            format!(
+                "template {} {} {:?}",
+                template.token,
+                template.executed.id(),
+                template.stale
+            )
+        }
+        Done::HeadersDecoded { request, result, .. } => format!("headers {request:?} {}", result.is_ok()),
+        Done::HeadersVerified { batch, result } => format!("headers verified {batch:?} {}", result.is_ok()),
         Done::Built(built) => {
             let root = built.executed.header().state_root;
             format!(

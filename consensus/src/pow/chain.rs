@@ -1,6 +1,6 @@
 //! What the blocks up to one of them fix for the next.
 
-use aureon_types::{BlockId, GenesisId, Header, SealedHeader};
+use aureon_types::{BlockId, Genesis, GenesisId, Header, SealedHeader, genesis::PowParameters};
 
 use super::{HeaderFault, Target, Work, asert};
 
@@ -27,6 +27,18 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// What `genesis` says, whose engine has these `parameters`.
+    pub fn of(genesis: &Genesis, parameters: &PowParameters) -> Self {
+        Self {
+            genesis_id: genesis.id(),
+            genesis_timestamp_ms: genesis.timestamp_ms,
+            first_target: Target::from_zero_bytes(parameters.difficulty),
+            block_time_ms: genesis.block_time_ms,
+            half_life_ms: parameters.half_life_ms,
+            finality_depth: parameters.finality_depth,
+        }
+    }
+
     /// How far a block's time may be ahead of our clock, in milliseconds: two block times, at least two
     /// seconds. A header that is further ahead is held until then and is nobody's fault: the wrong clock
     /// may be ours.

@@ -17,6 +17,8 @@
 //! | `GET /light?from=1&count=100` | an encoded `aureon.v1.LightChain` |
 //! | `GET /genesis` | the genesis document |
 //! | `GET /health` | [`model::Health`] with 200, or a problem with 503 that says why the node is not well |
+//! | `GET /mining/template?reward={address}` | [`mining::MiningTemplate`]: a block without its nonce, under proof of work |
+//! | `POST /mining/submit` | [`mining::MinedBlock`]: what `{"template": .., "nonce": ..}` has become |
 //! | `POST /submit-tx` | [`model::SubmitOutcome`], or a list of them for a batch; see [`submit`] |
 //!
 //! Errors are problem details ([`problem`]). Bounds: [`MAX_CONNECTIONS`] connections, [`MAX_READS`] reads
@@ -30,6 +32,7 @@
 pub mod action;
 mod light_route;
 mod listener;
+pub mod mining;
 pub mod model;
 pub mod problem;
 mod reads;
@@ -132,6 +135,8 @@ pub fn router(node: NodeHandle) -> Router {
         .route("/genesis", get(reads::genesis))
         .route("/health", get(reads::health))
         .route("/submit-tx", post(submit_route::submit))
+        .route("/mining/template", get(mining::template))
+        .route("/mining/submit", post(mining::submit))
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BLOCK_BYTES))
@@ -157,14 +162,18 @@ async fn unknown_route(uri: Uri) -> Problem {
         format!(
             "there is nothing at {}; the routes are GET /chain/head, /block/{{height or id}}, /tx/{{id}}, \
              /balance/{{address}}, /mempool, /status, /peers, /validators, /validators/{{address}}, \
-             /delegations/{{address}}, /authorities, /evidence, /light, /genesis, /health and POST /submit-tx",
+             /delegations/{{address}}, /authorities, /evidence, /light, /genesis, /health, /mining/template and \
+             POST /submit-tx, /mining/submit",
             uri.path()
         ),
     )
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Problem {
-    let right = if uri.path() == "/submit-tx" { "POST" } else { "GET" };
+    let right = match uri.path() {
+        "/submit-tx" | "/mining/submit" => "POST",
+        _ => "GET",
+    };
     Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "wrong-method",

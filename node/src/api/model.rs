@@ -27,6 +27,25 @@ pub struct Head {
     pub chain: String,
     /// Id of the network.
     pub genesis_id: GenesisId,
+    /// Height of the last block that cannot be undone; the head's where validators vote.
+    #[serde(default)]
+    pub final_height: u64,
+    /// Proof of work: how hard the next block is, and how much work the chain holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<WorkView>,
+}
+
+/// The work of a chain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkView {
+    /// Expected number of hashes of all blocks up to the head, as 32 bytes, big-endian.
+    pub total: Hash,
+    /// The next block's work, read as a big-endian number, must not exceed this.
+    pub target: Hash,
+    /// Expected number of hashes for the next block.
+    pub difficulty: f64,
+    /// A block with so many blocks above it is final.
+    pub finality_depth: u64,
 }
 
 /// `GET /block/{height or id}`.
@@ -38,6 +57,10 @@ pub struct BlockView {
     pub height: u64,
     /// Whether the block is part of the chain; else it was proposed and nothing more is known.
     pub decided: bool,
+    /// Whether it will stay part of the chain: under proof of work, whether it lies below the finality
+    /// depth; where validators vote, whether it is decided.
+    #[serde(rename = "final", default)]
+    pub is_final: bool,
     /// The block below.
     pub parent_id: BlockId,
     /// Block time.
@@ -58,6 +81,12 @@ pub struct BlockView {
     pub previous_commit_hash: Hash,
     /// Hash of the validators of the next height.
     pub next_validators_hash: Hash,
+    /// Proof of work: what the block's work must not exceed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Hash>,
+    /// Proof of work: the nonce, in the 8 bytes in which it is hashed (little-endian).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<String>,
     /// Encoded size, an upper bound.
     pub size_bytes: usize,
     /// Ids in order.
@@ -69,12 +98,13 @@ pub struct BlockView {
 
 impl BlockView {
     /// The view of a block.
-    pub fn of(block: &Block, decided: bool, certificate: Option<&CommitCertificate>) -> Self {
+    pub fn of(block: &Block, decided: bool, is_final: bool, certificate: Option<&CommitCertificate>) -> Self {
         let header = block.header();
         Self {
             id: block.id(),
             height: header.height,
             decided,
+            is_final,
             parent_id: header.parent_id,
             timestamp_ms: header.timestamp_ms,
             proposer: header.proposer,
@@ -85,6 +115,10 @@ impl BlockView {
             gas_limit: header.gas_limit,
             previous_commit_hash: header.previous_commit_hash,
             next_validators_hash: header.next_validators_hash,
+            target: header.target.map(Hash),
+            seal: header
+                .target
+                .map(|_| format!("0x{}", hex::encode(block.sealed_header().seal()))),
             size_bytes: block.size(),
             transactions: block.transactions().iter().map(SignedTransaction::id).collect(),
             certificate: certificate.map(CertificateView::of),
@@ -266,6 +300,12 @@ pub struct StatusView {
     pub mempool: usize,
     /// Included transactions per second, over the last blocks.
     pub transactions_per_second: f64,
+    /// Height of the last block that cannot be undone; the head's where validators vote.
+    #[serde(default)]
+    pub final_height: u64,
+    /// Proof of work: difficulty, branches, and what this node mines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<WorkStatusView>,
     /// What the engine does.
     pub consensus: ConsensusView,
     /// How far the node is behind its peers.
@@ -274,6 +314,27 @@ pub struct StatusView {
     pub disk_bytes: u64,
     /// Seconds since the node started.
     pub uptime_seconds: u64,
+}
+
+/// Proof of work at this node.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WorkStatusView {
+    /// Work and difficulty of the chain.
+    #[serde(flatten)]
+    pub chain: WorkView,
+    /// Hashes per second of the whole network, estimated from the last blocks.
+    pub network_hash_rate: f64,
+    /// Height of the heaviest branch of headers: above the head while bodies are on their way.
+    pub best_height: u64,
+    /// Branches above the last final block, the chain included.
+    pub branches: usize,
+    /// Threads of this node that mine.
+    pub mining_threads: usize,
+    /// Hashes per second of this node.
+    pub hash_rate: f64,
+    /// Who receives reward and fees of what this node mines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reward_address: Option<Address>,
 }
 
 /// What the engine does.

@@ -49,6 +49,8 @@ pub async fn head(State(api): State<Api>) -> Answer {
         timestamp_ms: head.timestamp_ms,
         chain: api.node.genesis().chain.clone(),
         genesis_id: api.node.genesis_id(),
+        final_height: api.node.final_height(),
+        work: status::work(&api.node),
     })
 }
 
@@ -100,7 +102,8 @@ fn block_answer(node: &NodeHandle, block: &Block, decided: bool) -> Answer {
     } else {
         None
     };
-    views::answer(&BlockView::of(block, decided, certificate.as_ref()))
+    let is_final = decided && node.is_final(block.header().height);
+    views::answer(&BlockView::of(block, decided, is_final, certificate.as_ref()))
 }
 
 pub async fn transaction(State(api): State<Api>, path: Text) -> Answer {

@@ -6,11 +6,11 @@ use std::{
 };
 
 use aureon_chain::sync::Phase;
-use aureon_consensus::{ConsensusStatus, Drops, Signing, ValidatorVotes};
-use aureon_types::{EmptyBlocks, Genesis};
+use aureon_consensus::{ConsensusStatus, Drops, Signing, ValidatorVotes, pow};
+use aureon_types::{EmptyBlocks, EngineKind, Genesis, Hash};
 
 use super::{
-    model::{ConsensusView, StatusView, SyncView, ValidatorView},
+    model::{ConsensusView, StatusView, SyncView, ValidatorView, WorkStatusView, WorkView},
     staking_route, views,
 };
 use crate::{core::NodeStatus, handle::NodeHandle};
@@ -35,6 +35,8 @@ pub fn view(node: &NodeHandle, uptime: Duration) -> StatusView {
         peers: status.peers,
         mempool: status.mempool.count,
         transactions_per_second: status.transactions_per_second,
+        final_height: node.final_height(),
+        work: work_status(node, &status),
         consensus: consensus(node, &status),
         sync: SyncView {
             synced: status.sync.phase == Phase::Synced,
@@ -44,6 +46,44 @@ pub fn view(node: &NodeHandle, uptime: Duration) -> StatusView {
         disk_bytes: node.disk_bytes(),
         uptime_seconds: uptime.as_secs(),
     }
+}
+
+/// Work and difficulty of the chain; `None` where validators vote.
+pub fn work(node: &NodeHandle) -> Option<WorkView> {
+    let status = node.status();
+    status
+        .consensus
+        .work
+        .as_ref()
+        .map(|work| work_view(node.genesis(), work))
+}
+
+fn work_view(genesis: &Genesis, work: &pow::WorkStatus) -> WorkView {
+    WorkView {
+        total: Hash(work.head_work.to_bytes()),
+        target: Hash(work.target.to_bytes()),
+        // Rounded, for people.
+        difficulty: work.difficulty.to_u128() as f64,
+        finality_depth: match &genesis.engine {
+            EngineKind::Pow(parameters) => parameters.finality_depth,
+            EngineKind::Pos(_) | EngineKind::Poa(_) => 0,
+        },
+    }
+}
+
+fn work_status(node: &NodeHandle, status: &NodeStatus) -> Option<WorkStatusView> {
+    let work = status.consensus.work.as_ref()?;
+    let mining = status.mining?;
+    Some(WorkStatusView {
+        chain: work_view(node.genesis(), work),
+        // Rounded, for people.
+        network_hash_rate: work.hash_rate as f64,
+        best_height: work.best_height,
+        branches: work.branches,
+        mining_threads: mining.threads,
+        hash_rate: mining.hash_rate,
+        reward_address: mining.reward,
+    })
 }
 
 fn consensus(node: &NodeHandle, status: &NodeStatus) -> ConsensusView {
@@ -207,6 +247,8 @@ mod tests {
                 buffered_bytes: 0,
                 waiting_for: String::new(),
             },
+            final_height: 7,
+            mining: None,
             validator: None,
             signing_stopped: None,
             evidence: Arc::default(),

@@ -140,8 +140,17 @@ impl Core {
                 );
                 self.ask(peer, asked, sync_request::Request::Block(body), effects);
             }
+            assembly::Effect::Assembled { block, peer, .. } if self.work.is_some() => {
+                self.on_work_body(block, peer, effects);
+            }
             assembly::Effect::Assembled { block, proof, .. } => self.on_assembled(now, block, proof, effects),
+            assembly::Effect::Refused { block_id, reason } if self.work.is_some() => {
+                self.on_work_invalid(block_id, &reason, None, effects);
+            }
             assembly::Effect::Refused { block_id, reason } => self.on_invalid(block_id, &reason),
+            assembly::Effect::Abandoned { block_id } if self.work.is_some() => {
+                self.on_work_abandoned(now, block_id, effects);
+            }
             assembly::Effect::Abandoned { block_id } => {
                 tracing::info!(block = %block_id, "no peer has the body of a proposed block");
             }
@@ -344,7 +353,8 @@ impl Core {
                     after: wait,
                 });
             }
-            Err(BodyFault::Overtaken) => {}
+            // Bodies in the block store are only named under proof of work.
+            Err(BodyFault::Overtaken | BodyFault::Missing) => {}
         }
     }
 

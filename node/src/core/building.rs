@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aureon_chain::production::BuildParams;
 use aureon_consensus::Now;
-use aureon_types::limits::MAX_BLOCK_BYTES;
+use aureon_types::{TransactionId, limits::MAX_BLOCK_BYTES};
 
 use super::{Building, Built, Core, Effect, Job};
 
@@ -51,8 +51,19 @@ impl Core {
         effects.push(Effect::Job(Job::Build(Box::new(building))));
     }
 
+    /// What the builder found to be worthless.
+    pub(super) fn drop_inapplicable(&mut self, now: Now, stale: Vec<TransactionId>) {
+        for dropped in self.mempool.drop_inapplicable(now.monotonic, stale) {
+            tracing::debug!(transaction = %dropped.id, reason = dropped.reason.describe(), "dropped from the pool");
+        }
+    }
+
     /// As many ready transactions as a block could hold.
-    fn candidates(&self, max_gas: u64, max_bytes: usize) -> Vec<aureon_types::VerifiedTransaction> {
+    pub(super) fn candidates(
+        &self,
+        max_gas: u64,
+        max_bytes: usize,
+    ) -> Vec<aureon_types::VerifiedTransaction> {
         let (mut gas, mut bytes) = (0_u64, 0_usize);
         let fits = |transaction: &aureon_types::VerifiedTransaction| {
             gas = gas.saturating_add(transaction.transaction().gas_limit);
@@ -71,9 +82,7 @@ impl Core {
             settled,
         } = built;
         self.offences.settle(&settled);
-        for dropped in self.mempool.drop_inapplicable(now.monotonic, stale) {
-            tracing::debug!(transaction = %dropped.id, reason = dropped.reason.describe(), "dropped from the pool");
-        }
+        self.drop_inapplicable(now, stale);
         if height != self.parent.info.height.saturating_add(1) {
             return;
         }

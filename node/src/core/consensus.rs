@@ -17,6 +17,9 @@ impl Core {
             let mut wishes = Vec::new();
             self.engine.handle(now, input, &mut wishes);
             self.on_engine_effects(now, wishes, effects);
+            if self.pending_engine.is_empty() {
+                self.tell_tip(now, effects);
+            }
         }
     }
 
@@ -50,6 +53,12 @@ impl Core {
                     round,
                     within,
                 } => self.build(now, height, round, within, effects),
+                Wish::Execute {
+                    height,
+                    proposer,
+                    block_id,
+                    ..
+                } if self.work.is_some() => self.on_work_wanted(now, block_id, height, proposer, effects),
                 Wish::Execute {
                     height,
                     round,
@@ -102,12 +111,18 @@ impl Core {
                     tracing::error!(%reason, "this validator has stopped signing");
                     self.signing_stopped = Some(reason);
                 }
-                wish @ (Wish::Switch { .. } | Wish::Unwanted { .. } | Wish::HeadersJudged { .. }) => {
-                    tracing::error!(
-                        ?wish,
-                        "an engine that votes asks for what only proof of work knows"
-                    );
-                }
+                Wish::Switch {
+                    undone,
+                    applied,
+                    finalized,
+                    ..
+                } => self.on_switch_wanted(undone, &applied, finalized, effects),
+                Wish::Unwanted { blocks } => self.on_work_unwanted(now, &blocks, effects),
+                Wish::HeadersJudged {
+                    batch,
+                    accepted,
+                    stop,
+                } => self.on_headers_judged(now, batch, accepted, stop, effects),
                 Wish::Halted { reason } => {
                     tracing::error!(%reason, "the consensus core halted; this node only follows");
                     self.signing_stopped = Some(reason);
@@ -159,6 +174,9 @@ impl Core {
     ) {
         match topic {
             Topic::Transactions => self.on_transaction_gossip(message, from, data, effects),
+            Topic::Blocks if self.work.is_some() => {
+                effects.push(Effect::Job(Job::CheckWork { message, from, data }));
+            }
             Topic::Blocks => effects.push(Effect::Job(Job::CheckProposal {
                 message,
                 from,

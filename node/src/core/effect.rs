@@ -8,7 +8,10 @@ use aureon_protocol::{Offence, PeerId, Status, Topic, Verdict};
 use aureon_types::BlockId;
 use bytes::Bytes;
 
-use super::{ChannelToken, GossipToken, Job, ReplyToken, RequestToken, SubmitOutcome};
+use super::{
+    ChannelToken, GossipToken, Job, MiningWork, ReplyToken, RequestToken, SealOutcome, SubmitOutcome,
+    TemplateOutcome,
+};
 
 /// A timer of the core. Starting one again replaces nothing: a machine ignores timers it no longer
 /// wants.
@@ -18,6 +21,8 @@ pub enum Timer {
     Consensus(aureon_consensus::TimerId),
     /// Of range sync.
     Sync(sync::TimerId),
+    /// Of header sync.
+    Headers(sync::TimerId),
     /// Of block assembly.
     Assembly(assembly::TimerId),
     /// A block whose time is ahead of our clock.
@@ -26,6 +31,8 @@ pub enum Timer {
     Announce,
     /// Expiry and repeated announcements.
     Housekeeping,
+    /// Whether our template should be built anew.
+    Mining,
 }
 
 /// Work of the log thread, strictly in order.
@@ -117,6 +124,22 @@ pub enum Effect {
         reply: ReplyToken,
         /// What.
         outcome: SubmitOutcome,
+    },
+    /// What our threads search from now on; `None`: they rest. Answer with `Input::Mined`.
+    Mine(Option<MiningWork>),
+    /// Answer a miner outside.
+    ReplyTemplate {
+        /// Whom.
+        reply: ReplyToken,
+        /// What.
+        outcome: TemplateOutcome,
+    },
+    /// Answer a miner outside.
+    ReplySeal {
+        /// Whom.
+        reply: ReplyToken,
+        /// What.
+        outcome: SealOutcome,
     },
     /// The head moved (it is durable): show it to clients.
     HeadChanged(HeadChange),

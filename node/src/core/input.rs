@@ -3,10 +3,10 @@
 use aureon_chain::mempool::Admitted;
 use aureon_proto::v1 as proto;
 use aureon_protocol::{PeerId, Status, Topic};
-use aureon_types::SignedTransaction;
+use aureon_types::{Address, SignedTransaction};
 use bytes::Bytes;
 
-use super::{Done, Rejection, Timer};
+use super::{Done, Mined, Rejection, Timer};
 
 /// Names a gossiped message for its verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,6 +102,22 @@ pub enum Input {
         peer: PeerId,
         /// The answer, or why there is none.
         result: Result<proto::SyncResponse, aureon_protocol::RequestError>,
+    },
+    /// A thread of ours found a nonce.
+    Mined(Mined),
+    /// A miner outside asks for a template.
+    TemplateWanted {
+        /// Who is to receive reward and fees; `None`: whom this node is configured for.
+        reward: Option<Address>,
+        /// For the outcome.
+        reply: ReplyToken,
+    },
+    /// A miner outside found a nonce.
+    SealSubmitted {
+        /// For which template.
+        mined: Mined,
+        /// For the outcome.
+        reply: ReplyToken,
     },
     /// A timer fired.
     TimerFired(Timer),

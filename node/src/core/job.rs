@@ -7,18 +7,24 @@ use aureon_chain::{
     import::ExecutedBlock,
     mempool::AccountState,
     production::BuildParams,
-    sync::{BatchFault, BatchId, Claim, ImportFault, RequestId, VerifiedBlocks},
+    sync::{BatchFault, BatchId, Claim, ImportFault, RequestId, VerifiedBlocks, headers},
 };
-use aureon_consensus::{DropReason, Fault, Lineage, Message, VerifiedMessage};
+use aureon_consensus::{
+    DropReason, Fault, Lineage, Message, VerifiedMessage,
+    pow::{HeadersFault, VerifiedHeaders},
+};
 use aureon_proto::v1 as proto;
 use aureon_protocol::{PeerId, Verdict};
 use aureon_types::{
-    Address, Block, BlockId, CertifiedBlock, CommitCertificate, DecodeError, Evidence, SecretKey,
-    SignedProposal, SignedTransaction, TransactionId, VerifiedTransaction, transaction::UnverifiedError,
+    Address, Block, BlockId, CertifiedBlock, CommitCertificate, DecodeError, Evidence, SealedHeader,
+    SecretKey, SignedProposal, SignedTransaction, TransactionId, VerifiedTransaction,
+    transaction::UnverifiedError,
 };
 use bytes::Bytes;
 
-use super::{ChannelToken, GossipToken, Offence, Parent};
+use super::{
+    ChannelToken, CheckedWork, GossipToken, Offence, Parent, Switched, Switching, Template, Templating,
+};
 use crate::adapters::View;
 
 /// Which worker a job goes to.
@@ -78,6 +84,8 @@ pub enum Body {
         /// Transactions verified before.
         known: VerifiedLeaves,
     },
+    /// In the block store.
+    Stored,
 }
 
 /// A decided block to commit.
@@ -109,6 +117,8 @@ pub struct Serving {
     pub proposal: Option<SignedProposal>,
     /// Our head.
     pub head: Claim,
+    /// Under proof of work: our head with the work behind it.
+    pub work: Option<headers::Claim>,
 }
 
 /// Work for a worker.
@@ -154,12 +164,25 @@ pub enum Job {
         /// Names the proposer of its height and round.
         lineage: Lineage,
     },
+    /// Decode a gossiped mined block and check the work of its header.
+    CheckWork {
+        /// For the verdict.
+        message: GossipToken,
+        /// Who sent it.
+        from: PeerId,
+        /// Hostile.
+        data: Bytes,
+    },
     /// Build a block and make its body durable.
     Build(Box<Building>),
     /// Check and execute a block; make its body durable if it is valid.
     Execute(Box<Executing>),
     /// Make a decided block the head.
     Commit(Box<Committing>),
+    /// Make another branch the chain.
+    Switch(Box<Switching>),
+    /// Build a block without its seal.
+    Template(Box<Templating>),
     /// Decode an answer to a range request.
     DecodeRange {
         /// As range sync named it.
@@ -196,6 +219,22 @@ pub enum Job {
         /// Names the validators of their heights.
         lineage: Lineage,
     },
+    /// Decode an answer to a request for headers.
+    DecodeHeaders {
+        /// As header sync named it.
+        request: RequestId,
+        /// Who answered.
+        peer: PeerId,
+        /// Hostile.
+        response: proto::HeadersResponse,
+    },
+    /// Check the work of headers.
+    VerifyHeaders {
+        /// Names the batch.
+        batch: BatchId,
+        /// The headers.
+        headers: Vec<SealedHeader>,
+    },
     /// Execute and commit a range.
     Import(Box<Importing>),
     /// Read an answer for a peer.
@@ -206,7 +245,12 @@ impl Job {
     /// Where it is done.
     pub fn lane(&self) -> Lane {
         match self {
-            Self::Build(_) | Self::Execute(_) | Self::Commit(_) | Self::Import(_) => Lane::Ledger,
+            Self::Build(_)
+            | Self::Execute(_)
+            | Self::Commit(_)
+            | Self::Switch(_)
+            | Self::Template(_)
+            | Self::Import(_) => Lane::Ledger,
             Self::Serve(_) => Lane::Reader,
             _ => Lane::Pool,
         }
@@ -302,6 +346,8 @@ pub enum BodyFault {
     },
     /// The head moved meanwhile, so nobody asks any more.
     Overtaken,
+    /// The block store has it no more.
+    Missing,
 }
 
 /// A block is durable as the head.
@@ -365,6 +411,15 @@ pub enum Done {
         /// The proposal.
         result: Result<Box<CheckedProposal>, GossipFault>,
     },
+    /// Of `Job::CheckWork`.
+    WorkChecked {
+        /// For the verdict.
+        message: GossipToken,
+        /// Who sent it.
+        from: PeerId,
+        /// The block.
+        result: Result<Box<CheckedWork>, GossipFault>,
+    },
     /// Of `Job::Build`.
     Built(Box<Built>),
     /// Of `Job::Execute`.
@@ -376,6 +431,10 @@ pub enum Done {
     },
     /// Of `Job::Commit`.
     Committed(Box<Committed>),
+    /// Of `Job::Switch`.
+    Switched(Box<Switched>),
+    /// Of `Job::Template`.
+    Template(Box<Template>),
     /// Of `Job::DecodeRange`.
     RangeDecoded {
         /// As range sync named it.
@@ -409,6 +468,22 @@ pub enum Done {
         batch: BatchId,
         /// The proof, or what is not proven.
         result: Result<VerifiedBlocks, BatchFault>,
+    },
+    /// Of `Job::DecodeHeaders`.
+    HeadersDecoded {
+        /// As header sync named it.
+        request: RequestId,
+        /// Who answered.
+        peer: PeerId,
+        /// The headers and the peer's head.
+        result: Result<(Vec<SealedHeader>, Option<headers::Claim>), DecodeError>,
+    },
+    /// Of `Job::VerifyHeaders`.
+    HeadersVerified {
+        /// Names the batch.
+        batch: BatchId,
+        /// The proof, or what is not proven.
+        result: Result<VerifiedHeaders, HeadersFault>,
     },
     /// Of `Job::Import`.
     Imported(Box<Imported>),

@@ -23,6 +23,7 @@ mod rejection;
 mod requests;
 mod status;
 mod transactions;
+mod work;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -48,6 +49,11 @@ pub use job::{
 pub use rejection::Rejection;
 pub use status::{MempoolNumbers, NodeStatus};
 pub use transactions::{MAX_UNVERIFIED, decode_batch};
+pub use work::{
+    Applying, CheckedWork, MAX_TEMPLATES, Mined, MiningOptions, MiningStatus, MiningWork, SealOutcome,
+    SealRefusal, Switched, Switching, Template, TemplateOutcome, TemplateRefusal, TemplateView, Templating,
+    WorkStart,
+};
 
 /// How often pending transactions are announced again and old ones expire.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
@@ -72,6 +78,45 @@ pub struct Start {
     pub sign_mark: Option<aureon_consensus::SignMark>,
     /// Bodies above the head that were durable.
     pub undecided: Vec<Arc<aureon_types::Block>>,
+    /// Under proof of work: the blocks that may still be undone, and other branches.
+    pub work: Option<WorkStart>,
+    /// How this node mines.
+    pub mining: MiningOptions,
+}
+
+/// Why a core cannot start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartFault {
+    /// The genesis names no usable engine.
+    #[error(transparent)]
+    Config(#[from] aureon_consensus::ConfigError),
+    /// The disk holds what this software did not write.
+    #[error("{0}. The database is damaged; move it away and start again to sync from peers")]
+    Work(#[from] aureon_consensus::pow::StartFault),
+}
+
+/// The engine that the genesis selects, at what recovery found.
+fn start_engine(
+    now: Now,
+    start: &mut Start,
+    effects: &mut Vec<aureon_consensus::Effect>,
+) -> Result<Engine, StartFault> {
+    let info = start.parent.info;
+    if let Some(work) = &start.work {
+        let start = work.engine_start(info.id)?;
+        return Ok(Engine::start_work(now, start, effects)?);
+    }
+    let mut config = aureon_consensus::Config::from_genesis(&start.genesis, start.validator_key.take())?;
+    if let Some(schedule) = start.parent.lineage.schedule() {
+        config.schedule = schedule.clone();
+    }
+    let head = aureon_consensus::Head {
+        height: info.height,
+        block_id: info.id,
+        timestamp_ms: info.timestamp_ms,
+    };
+    let log = std::mem::take(&mut start.log);
+    Ok(Engine::start(now, config, head, log, start.sign_mark, effects))
 }
 
 /// See the module.
@@ -88,6 +133,11 @@ pub struct Core {
     assembler: assembly::Assembler<PeerId>,
     parent: Parent,
     blocks: blocks::Blocks,
+    /// Under proof of work: every branch above the last final block.
+    work: Option<work::Branches>,
+    mining: work::Mining,
+    /// Under proof of work, instead of range sync.
+    headers: Option<work::HeaderFlow>,
     transactions: transactions::Transactions,
     limits: production::BuildLimits,
     /// Outstanding requests of ours by token.
@@ -107,26 +157,18 @@ pub struct Core {
 impl Core {
     /// Starts from what recovery found. The effects are to be performed like those of
     /// [`Core::handle`].
-    pub fn start(
-        now: Now,
-        start: Start,
-        effects: &mut Vec<Effect>,
-    ) -> Result<Self, aureon_consensus::ConfigError> {
+    pub fn start(now: Now, mut start: Start, effects: &mut Vec<Effect>) -> Result<Self, StartFault> {
         let chain = Chain::new(Arc::clone(&start.genesis));
         let validator = start.validator_key.as_ref().map(SecretKey::address);
         let key = start.validator_key.clone();
-        let mut config = aureon_consensus::Config::from_genesis(&start.genesis, start.validator_key)?;
-        if let Some(schedule) = start.parent.lineage.schedule() {
-            config.schedule = schedule.clone();
-        }
         let info = start.parent.info;
-        let head = aureon_consensus::Head {
-            height: info.height,
-            block_id: info.id,
-            timestamp_ms: info.timestamp_ms,
-        };
         let mut engine_effects = Vec::new();
-        let engine = Engine::start(now, config, head, start.log, start.sign_mark, &mut engine_effects);
+        let engine = start_engine(now, &mut start, &mut engine_effects)?;
+        let headers = work::HeaderFlow::new(engine.work());
+        let (assembled_above, reach) = match &start.work {
+            Some(work) => (work.root.info.height, u64::MAX),
+            None => (info.height, assembly::MAX_AHEAD),
+        };
         let mut core = Self {
             local_peer: start.local_peer,
             validator,
@@ -140,9 +182,12 @@ impl Core {
                 },
                 start.parent.lineage.known_until(),
             ),
-            assembler: assembly::Assembler::new(info.height, assembly::MAX_AHEAD),
+            assembler: assembly::Assembler::new(assembled_above, reach),
             parent: start.parent,
             blocks: blocks::Blocks::new(start.undecided),
+            work: start.work.map(work::Branches::new),
+            mining: work::Mining::new(start.mining),
+            headers,
             transactions: transactions::Transactions::default(),
             limits: production::BuildLimits::new(start.genesis.gas_limit),
             chain,
@@ -158,6 +203,7 @@ impl Core {
         };
         core.on_engine_effects(now, engine_effects, effects);
         core.run_engine(now, effects);
+        core.start_mining(now, effects);
         effects.push(Effect::StartTimer {
             timer: Timer::Housekeeping,
             after: HOUSEKEEPING,
@@ -189,6 +235,9 @@ impl Core {
                 peer,
                 result,
             } => self.on_response(now, request, peer, result, effects),
+            Input::Mined(mined) => self.on_mined(mined, effects),
+            Input::TemplateWanted { reward, reply } => self.on_template_wanted(now, reward, reply, effects),
+            Input::SealSubmitted { mined, reply } => self.on_seal_submitted(mined, reply, effects),
             Input::TimerFired(timer) => self.on_timer(now, timer, effects),
             Input::Done(done) => self.on_done(now, *done, effects),
         }
@@ -200,10 +249,12 @@ impl Core {
             Timer::Consensus(id) => self
                 .pending_engine
                 .push_back(aureon_consensus::Input::TimerFired(id)),
+            Timer::Headers(id) => self.on_headers_timer(now, id, effects),
             Timer::Sync(id) => self.sync_input(now, sync::Input::TimerFired(id), effects),
             Timer::Assembly(id) => self.assembly_input(now, assembly::Input::TimerFired(id), effects),
             Timer::Held(id) => self.on_held(now, id, effects),
             Timer::Announce => self.announce(effects),
+            Timer::Mining => self.on_mining_timer(now, effects),
             Timer::Housekeeping => {
                 self.on_housekeeping(now, effects);
                 effects.push(Effect::StartTimer {
@@ -244,7 +295,17 @@ impl Core {
             } => {
                 self.on_proposal_checked(now, message, from, result, effects);
             }
+            Done::WorkChecked {
+                message,
+                from,
+                result,
+            } => self.on_work_checked(now, message, from, result, effects),
+            Done::Switched(switched) => self.on_switched(now, *switched, effects),
+            Done::Template(template) => self.on_template(now, *template, effects),
             Done::Built(built) => self.on_built(now, *built),
+            Done::Executed { block_id, result } if self.work.is_some() => {
+                self.on_work_executed(now, block_id, result, effects);
+            }
             Done::Executed { block_id, result } => self.on_executed(now, block_id, result, effects),
             Done::Committed(committed) => self.on_committed(now, *committed, effects),
             Done::RangeDecoded {
@@ -256,6 +317,14 @@ impl Core {
             }
             Done::RangeVerified { batch, result } => {
                 self.sync_input(now, sync::Input::BatchVerified { batch, result }, effects);
+            }
+            Done::HeadersDecoded {
+                request,
+                peer,
+                result,
+            } => self.on_headers_decoded(now, request, peer, result, effects),
+            Done::HeadersVerified { batch, result } => {
+                self.on_headers_verified(now, batch, result, effects);
             }
             Done::Imported(imported) => self.on_imported(now, *imported, effects),
             Done::Served { channel, response } => effects.push(Effect::Respond { channel, response }),

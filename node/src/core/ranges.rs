@@ -78,7 +78,7 @@ impl Core {
         }
     }
 
-    fn set_behind(&mut self, behind: bool) {
+    pub(super) fn set_behind(&mut self, behind: bool) {
         self.behind = behind;
         self.pending_engine
             .push_back(aureon_consensus::Input::Behind(behind));
@@ -98,11 +98,14 @@ impl Core {
         if self.peers.insert(peer, claim).is_none() {
             self.assembly_input(now, assembly::Input::PeerReady { peer }, effects);
         }
-        self.sync_input(now, sync::Input::PeerStatus { peer, claim }, effects);
+        if !self.on_work_status(now, peer, &status, effects) {
+            self.sync_input(now, sync::Input::PeerStatus { peer, claim }, effects);
+        }
     }
 
     pub(super) fn on_peer_gone(&mut self, now: Now, peer: PeerId, effects: &mut Vec<Effect>) {
         self.peers.remove(&peer);
+        self.on_work_peer_gone(now, peer, effects);
         self.sync_input(now, sync::Input::PeerGone { peer }, effects);
         self.assembly_input(now, assembly::Input::PeerGone { peer }, effects);
     }

@@ -17,6 +17,7 @@ pub(super) enum Asked {
     Range(RequestId),
     Block(RequestId),
     Transactions(RequestId),
+    Headers(RequestId),
     Status,
 }
 
@@ -85,6 +86,13 @@ impl Core {
                     response,
                 }));
             }
+            (Asked::Headers(request), Ok(Some(sync_response::Response::Headers(response)))) => {
+                effects.push(Effect::Job(Job::DecodeHeaders {
+                    request,
+                    peer,
+                    response,
+                }));
+            }
             (Asked::Status, Ok(Some(sync_response::Response::Status(status)))) => {
                 if let Some(status) = Status::from_proto(&status) {
                     self.on_peer_status(now, peer, status, effects);
@@ -133,6 +141,7 @@ impl Core {
                 };
                 self.assembly_input(now, failed, effects);
             }
+            Asked::Headers(request) => self.on_headers_failed(now, request, peer, failure, effects),
             Asked::Status => {}
         }
     }
@@ -202,6 +211,12 @@ impl Core {
             sync_request::Request::Block(request) => assembly::decode_block_request(request)
                 .ok()
                 .and_then(|id| self.blocks.proposals.get(&id).cloned()),
+            sync_request::Request::Headers(request) => {
+                if let Some(answer) = self.answer_headers(channel, request) {
+                    return effects.push(answer);
+                }
+                None
+            }
             _ => None,
         };
         tracing::trace!(%peer, "a request");
@@ -211,6 +226,7 @@ impl Core {
             request,
             proposal,
             head: Claim { height, id },
+            work: self.work_claim(),
         };
         effects.push(Effect::Job(Job::Serve(Box::new(serving))));
     }

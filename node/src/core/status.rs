@@ -6,7 +6,7 @@ use aureon_chain::sync;
 use aureon_consensus::{ConsensusStatus, Now};
 use aureon_types::{Address, BlockId, Evidence, GenesisId};
 
-use super::Core;
+use super::{Core, MiningStatus};
 
 /// How far back throughput is counted.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -41,6 +41,10 @@ pub struct NodeStatus {
     pub consensus: ConsensusStatus,
     /// Whether this node is catching up, and with what.
     pub sync: sync::Status,
+    /// Height of the last block that cannot be undone; the head's where votes decide.
+    pub final_height: u64,
+    /// What mining does here; `None` where blocks are not mined.
+    pub mining: Option<MiningStatus>,
     /// Our validator address, if this node has a validator key.
     pub validator: Option<Address>,
     /// Why this node does not sign any more, if it has stopped.
@@ -94,7 +98,12 @@ impl Core {
             head_timestamp_ms: self.parent.info.timestamp_ms,
             peers: self.peers.len(),
             consensus: self.engine.status(),
-            sync: self.sync.status(now.monotonic),
+            sync: match &self.headers {
+                Some(headers) => headers.status(now),
+                None => self.sync.status(now.monotonic),
+            },
+            final_height: self.final_height(),
+            mining: self.mining_status(),
             validator: self.validator,
             signing_stopped: self.signing_stopped.clone(),
             mempool: MempoolNumbers {

@@ -4,14 +4,21 @@
 //! *Bound.* At most [`MAX_UNVERIFIED`] transactions wait for their signature check. Above it the API
 //! answers busy, and gossip is ignored (its sender announces again).
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use aureon_chain::mempool::{AccountState, Admitted, Origin};
+use aureon_chain::{
+    import::ExecutedBlock,
+    mempool::{AccountState, Admitted, Origin},
+};
 use aureon_consensus::Now;
 use aureon_proto::v1 as proto;
 use aureon_protocol::{PeerId, Topic, Verdict};
 use aureon_types::{
-    SignedTransaction, VerifiedTransaction, limits::MAX_TRANSACTION_BATCH_BYTES, signature::BATCH,
+    Block, SignedTransaction, TransactionId, VerifiedTransaction, limits::MAX_TRANSACTION_BATCH_BYTES,
+    signature::BATCH,
 };
 use prost::Message as _;
 
@@ -19,6 +26,7 @@ use super::{
     Core, DecodedTransactions, Effect, GossipFault, GossipToken, Job, Rejection, ReplyToken, SubmitError,
     Timer, job::TransactionVerdict,
 };
+use crate::adapters::View;
 
 /// Transactions that may wait for their signature check: about a second of both cores.
 pub const MAX_UNVERIFIED: usize = 65_536;
@@ -35,6 +43,8 @@ type Outcome = Result<Admitted, Rejection>;
 enum Source {
     Client(ReplyToken),
     Gossip(GossipToken, PeerId),
+    /// They were in blocks that are no longer part of the chain.
+    Returned,
 }
 
 /// Transactions that came together.
@@ -199,7 +209,8 @@ impl Core {
             return;
         };
         group.waiting = group.waiting.saturating_sub(1);
-        let local = matches!(group.source, Source::Client(_));
+        // What returned is announced like what was submitted: the other branch may never have seen it.
+        let local = matches!(group.source, Source::Client(_) | Source::Returned);
         for (place, verdict) in places.into_iter().zip(verdicts) {
             let outcome = match verdict {
                 Ok((transaction, account)) => self.admit(now, transaction, account, height, local),
@@ -272,6 +283,11 @@ impl Core {
                 });
                 self.schedule_announcement(effects);
             }
+            Source::Returned => {
+                let count = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+                tracing::info!(count, "transactions of undone blocks wait for a block again");
+                self.schedule_announcement(effects);
+            }
             Source::Gossip(message, from) => {
                 let admitted = outcomes.iter().any(Result::is_ok);
                 let verdict = match (group.forged, admitted) {
@@ -284,6 +300,36 @@ impl Core {
                 }
                 effects.push(Effect::Verdict { message, verdict });
             }
+        }
+    }
+
+    /// Takes back the transactions of undone blocks, in their order, unless the new branch has them. At
+    /// most as many as may wait for their signature check; the rest is lost from this pool.
+    pub(super) fn return_transactions(
+        &mut self,
+        undone: &[Arc<Block>],
+        applied: &[ExecutedBlock<View>],
+        effects: &mut Vec<Effect>,
+    ) {
+        if undone.is_empty() {
+            return;
+        }
+        let included: BTreeSet<TransactionId> = applied
+            .iter()
+            .flat_map(|executed| executed.block().transactions())
+            .map(SignedTransaction::id)
+            .collect();
+        let room = MAX_UNVERIFIED.saturating_sub(self.transactions.unverified);
+        let returned: Vec<SignedTransaction> = undone
+            .iter()
+            .rev()
+            .flat_map(|block| block.transactions())
+            .filter(|transaction| !included.contains(&transaction.id()))
+            .take(room)
+            .cloned()
+            .collect();
+        if !returned.is_empty() {
+            self.start_group(Source::Returned, returned, effects);
         }
     }
 

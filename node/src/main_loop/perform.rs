@@ -12,12 +12,14 @@ use std::{
 
 use aureon_proto::v1 as proto;
 use aureon_protocol::{Client, RequestError};
-use tokio::sync::mpsc::UnboundedSender;
+use aureon_types::EngineKind;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::MainLoop;
+use super::{MainLoop, Reply};
 use crate::{
     adapters::consensus_log::{ConsensusLog, LogFile},
-    core::{Done, Effect, Input, Job, Lane, LogJob},
+    core::{Done, Effect, Input, Job, Lane, LogJob, Mined, MiningOptions},
+    miner::Miner,
     workers::{Ledger, Pool, Services, threads},
 };
 
@@ -32,6 +34,10 @@ pub struct Workers {
     log: Option<mpsc::Sender<LogJob>>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
+    /// Threads that mine; `None`: this node does not.
+    pub(super) miner: Option<Miner>,
+    /// What they find.
+    pub(super) mined: UnboundedReceiver<Mined>,
 }
 
 impl Workers {
@@ -42,11 +48,13 @@ impl Workers {
         log: ConsensusLog<LogFile>,
         network: &Client,
         done: &UnboundedSender<Done>,
+        mining: MiningOptions,
     ) -> io::Result<Self> {
         let (ledger_jobs, ledger_receiver) = mpsc::channel();
         let (reader_jobs, reader_receiver) = mpsc::sync_channel(READER_QUEUE);
         let (log_jobs, log_receiver) = mpsc::channel();
         let stop = Arc::new(AtomicBool::new(false));
+        let (found, mined) = unbounded_channel();
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Ok(Self {
             pool: Pool::start(services, cores, done)?,
@@ -60,19 +68,37 @@ impl Workers {
             reader: Some(reader_jobs),
             log: Some(log_jobs),
             stop,
+            miner: miner(services, mining, &found)?,
+            mined,
         })
     }
 
     /// Lets all threads finish what they have, and waits for them.
     pub fn finish(mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        (self.ledger, self.reader, self.log) = (None, None, None);
+        (self.ledger, self.reader, self.log, self.miner) = (None, None, None, None);
         for thread in self.threads.drain(..) {
             thread.thread().unpark();
             // A thread that panicked has nothing more to do; the panic was printed.
             let _ = thread.join();
         }
     }
+}
+
+/// The threads that mine, if the network mines and this node does.
+fn miner(
+    services: &Services,
+    mining: MiningOptions,
+    found: &UnboundedSender<Mined>,
+) -> io::Result<Option<Miner>> {
+    let mined = matches!(services.chain.genesis.engine, EngineKind::Pow(_));
+    if !mined || mining.threads == 0 || mining.reward.is_none() {
+        return Ok(None);
+    }
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed).map_err(|error| io::Error::other(error.to_string()))?;
+    let search = aureon_consensus::pow::search;
+    Miner::start(mining.threads, u64::from_le_bytes(seed), search, found).map(Some)
 }
 
 impl MainLoop {
@@ -124,9 +150,26 @@ impl MainLoop {
                 }
             }
             Effect::Reply { reply, outcome } => {
-                if let Some(reply) = self.replies.remove(&reply) {
+                if let Some(Reply::Submit(reply)) = self.replies.remove(&reply) {
                     // The client may have hung up.
                     let _ = reply.send(outcome);
+                }
+            }
+            Effect::ReplyTemplate { reply, outcome } => {
+                if let Some(Reply::Template(reply)) = self.replies.remove(&reply) {
+                    // As above.
+                    let _ = reply.send(outcome);
+                }
+            }
+            Effect::ReplySeal { reply, outcome } => {
+                if let Some(Reply::Seal(reply)) = self.replies.remove(&reply) {
+                    // As above.
+                    let _ = reply.send(outcome);
+                }
+            }
+            Effect::Mine(work) => {
+                if let Some(miner) = &self.workers.miner {
+                    miner.set(work);
                 }
             }
             Effect::HeadChanged(change) => self.publish_head(change),

@@ -13,6 +13,7 @@
 
 use std::{
     io,
+    ops::Range,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -20,38 +21,23 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use aureon_types::Hash;
+use aureon_consensus::pow::{CHUNK, Target};
 use tokio::sync::mpsc::UnboundedSender;
+
+use crate::core::{Mined, MiningWork};
+
+mod rate;
 
 #[cfg(test)]
 mod tests;
 
-/// Nonces that a thread tries before it looks whether there is other work.
-pub const CHUNK: u64 = 16_384;
+pub use rate::HashRate;
+
 /// Added to the niceness of each thread, as `nice(1)` does it: 19 would be the weakest.
 pub const NICENESS: i32 = 10;
 
-/// Tries `count` nonces from the second-last argument on, wrapping: header hash, target (big-endian),
-/// first nonce, count.
-pub type Search = fn(&Hash, &[u8; 32], u64, u64) -> Option<u64>;
-
-/// What is searched for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Work {
-    /// BLAKE3 of the header bytes; also names the template.
-    pub header_hash: Hash,
-    /// The number that the work must not exceed, big-endian.
-    pub target: [u8; 32],
-}
-
-/// A nonce that is good enough.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// The template.
-    pub header_hash: Hash,
-    /// The nonce.
-    pub nonce: u64,
-}
+/// The first of the nonces that is good enough: [`aureon_consensus::pow::search()`].
+pub type Search = fn(&[u8; 32], &Target, Range<u64>) -> Option<u64>;
 
 /// What all threads see.
 #[derive(Default)]
@@ -66,7 +52,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Current {
-    work: Option<Work>,
+    work: Option<MiningWork>,
     closed: bool,
 }
 
@@ -74,17 +60,6 @@ struct Current {
 pub struct Miner {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
-}
-
-/// Reads how much was searched. Cheap to clone.
-#[derive(Clone)]
-pub struct Meter(Arc<Shared>);
-
-impl Meter {
-    /// Nonces tried since the miner was started.
-    pub fn tried(&self) -> u64 {
-        self.0.tried.load(Ordering::Relaxed)
-    }
 }
 
 impl Miner {
@@ -95,7 +70,7 @@ impl Miner {
         threads: usize,
         seed: u64,
         search: Search,
-        found: &UnboundedSender<Found>,
+        found: &UnboundedSender<Mined>,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let step = u64::MAX / u64::try_from(threads.max(1)).unwrap_or(u64::MAX);
@@ -119,7 +94,7 @@ impl Miner {
     }
 
     /// Replaces what is searched; `None`: all threads rest.
-    pub fn set(&self, work: Option<Work>) {
+    pub fn set(&self, work: Option<MiningWork>) {
         let mut current = self.shared.lock();
         current.work = work;
         self.shared.generation.fetch_add(1, Ordering::Relaxed);
@@ -127,9 +102,9 @@ impl Miner {
         self.shared.changed.notify_all();
     }
 
-    /// Reads how much was searched.
-    pub fn meter(&self) -> Meter {
-        Meter(Arc::clone(&self.shared))
+    /// Nonces tried since the start.
+    pub fn tried(&self) -> u64 {
+        self.shared.tried.load(Ordering::Relaxed)
     }
 }
 
@@ -150,7 +125,7 @@ impl Shared {
     }
 
     /// Waits for work. `None`: the miner is being dropped.
-    fn next(&self) -> Option<(u64, Work)> {
+    fn next(&self) -> Option<(u64, MiningWork)> {
         let mut current = self.lock();
         loop {
             if current.closed {
@@ -178,7 +153,7 @@ impl Shared {
 
 struct Searcher {
     shared: Arc<Shared>,
-    found: UnboundedSender<Found>,
+    found: UnboundedSender<Mined>,
     search: Search,
     first: u64,
 }
@@ -193,8 +168,8 @@ impl Searcher {
             let Some(nonce) = self.search(generation, &work) else {
                 continue;
             };
-            let header_hash = work.header_hash;
-            if self.shared.finish(generation) && self.found.send(Found { header_hash, nonce }).is_err() {
+            let template = work.template;
+            if self.shared.finish(generation) && self.found.send(Mined { template, nonce }).is_err() {
                 return;
             }
         }
@@ -202,15 +177,17 @@ impl Searcher {
 
     /// Searches until a nonce is found, by this thread (then it is returned) or another, or the work
     /// changes. All 2^64 nonces take one thread some ten thousand years.
-    fn search(&self, generation: u64, work: &Work) -> Option<u64> {
+    fn search(&self, generation: u64, work: &MiningWork) -> Option<u64> {
         let mut nonce = self.first;
         while self.shared.generation.load(Ordering::Relaxed) == generation {
-            let found = (self.search)(&work.header_hash, &work.target, nonce, CHUNK);
+            // The last chunk of all may be shorter; then it goes on at zero.
+            let end = nonce.saturating_add(CHUNK);
+            let found = (self.search)(&work.template.0, &work.target, nonce..end);
             self.shared.tried.fetch_add(CHUNK, Ordering::Relaxed);
             if found.is_some() {
                 return found;
             }
-            nonce = nonce.wrapping_add(CHUNK);
+            nonce = if end == u64::MAX { 0 } else { end };
         }
         None
     }

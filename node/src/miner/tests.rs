@@ -1,24 +1,25 @@
 use std::time::{Duration, Instant};
 
+use aureon_types::Hash;
 use tokio::sync::mpsc;
 
 use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn work(byte: u8) -> Work {
-    Work {
-        header_hash: Hash([byte; 32]),
-        target: [0xff; 32],
+fn work(byte: u8) -> MiningWork {
+    MiningWork {
+        template: Hash([byte; 32]),
+        target: Target::EASIEST,
     }
 }
 
 /// Finds at once, if the header begins with an even byte; never else.
-fn parity(header: &Hash, _: &[u8; 32], first: u64, _: u64) -> Option<u64> {
-    header.0[0].is_multiple_of(2).then_some(first)
+fn parity(header: &[u8; 32], _: &Target, nonces: Range<u64>) -> Option<u64> {
+    header[0].is_multiple_of(2).then_some(nonces.start)
 }
 
-fn receive(found: &mut mpsc::UnboundedReceiver<Found>) -> Found {
+fn receive(found: &mut mpsc::UnboundedReceiver<Mined>) -> Mined {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Ok(found) = found.try_recv() {
@@ -35,7 +36,7 @@ fn one_nonce_is_found_for_each_work_however_many_threads_search() {
     let miner = Miner::start(4, 7, parity, &sender).unwrap();
     for byte in [2, 4, 6] {
         miner.set(Some(work(byte)));
-        assert_eq!(receive(&mut found).header_hash, Hash([byte; 32]));
+        assert_eq!(receive(&mut found).template, Hash([byte; 32]));
     }
     // All threads have ended, so nothing can come any more.
     drop(miner);
@@ -47,14 +48,13 @@ fn new_work_replaces_a_search_without_end() {
     let (sender, mut found) = mpsc::unbounded_channel();
     let miner = Miner::start(2, 0, parity, &sender).unwrap();
     miner.set(Some(work(1)));
-    let meter = miner.meter();
     let deadline = Instant::now() + PATIENCE;
-    while meter.tried() == 0 {
+    while miner.tried() == 0 {
         assert!(Instant::now() < deadline, "nobody searches");
         thread::yield_now();
     }
     miner.set(Some(work(2)));
-    assert_eq!(receive(&mut found).header_hash, Hash([2; 32]));
+    assert_eq!(receive(&mut found).template, Hash([2; 32]));
     miner.set(Some(work(3)));
     // Ends although the work has no end.
     drop(miner);
@@ -63,8 +63,8 @@ fn new_work_replaces_a_search_without_end() {
 #[test]
 fn threads_begin_at_different_places() {
     static PLACES: Mutex<Vec<u64>> = Mutex::new(Vec::new());
-    fn note(_: &Hash, _: &[u8; 32], first: u64, _: u64) -> Option<u64> {
-        PLACES.lock().unwrap().push(first);
+    fn note(_: &[u8; 32], _: &Target, nonces: Range<u64>) -> Option<u64> {
+        PLACES.lock().unwrap().push(nonces.start);
         None
     }
     let (sender, _found) = mpsc::unbounded_channel();

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use aureon_chain::{
+    assembly::VerifiedLeaves,
     execution::StateError,
     import::{self, ExecutedBlock, HeaderVerdict, ImportError, ParentInfo},
     production,
@@ -13,7 +14,7 @@ use aureon_chain::{
 };
 use aureon_consensus::Lineage;
 use aureon_storage::{Decided, StorageError};
-use aureon_types::{Block, CertifiedBlock, CommitCertificate, Hash, VerifiedTransaction};
+use aureon_types::{Block, BlockId, CertifiedBlock, CommitCertificate, Hash, VerifiedTransaction};
 use bytes::Bytes;
 
 use super::{
@@ -24,14 +25,14 @@ use crate::{
     adapters::View,
     core::{
         Body, BodyFault, Building, Built, Committed, Committing, Done, Executing, Imported, Importing, Job,
-        Parent,
+        Parent, WorkStart,
     },
 };
 
 /// Executes and commits.
 pub struct Ledger {
-    services: Services,
-    tip: Parent,
+    pub(super) services: Services,
+    pub(super) tip: Parent,
 }
 
 /// Why a node cannot start from what is on its disk.
@@ -59,13 +60,22 @@ pub enum RecoveryError {
 }
 
 /// The failure of our own machine, in the words of its cause.
-fn failed(error: &dyn std::error::Error) -> Done {
+pub(super) fn failed(error: &dyn std::error::Error) -> Done {
     Done::Failed {
         reason: error.to_string(),
     }
 }
 
 impl Ledger {
+    /// Recovers what is on the disk, for whichever engine the genesis selects. Under proof of work the
+    /// blocks that could still be undone come beside.
+    pub fn open(services: Services) -> Result<(Self, Option<WorkStart>), RecoveryError> {
+        if services.chain.genesis_lineage()?.work().is_some() {
+            return Self::recover_work(services).map(|(ledger, start)| (ledger, Some(start)));
+        }
+        Self::recover(services).map(|ledger| (ledger, None))
+    }
+
     /// Brings the state up to the last committed block, by executing again what was not flushed before
     /// the last stop. Every root is compared.
     pub fn recover(services: Services) -> Result<Self, RecoveryError> {
@@ -118,6 +128,8 @@ impl Ledger {
             Job::Build(building) => Some(self.build(*building, clock)),
             Job::Execute(executing) => Some(self.execute(*executing)),
             Job::Commit(committing) => self.commit(*committing),
+            Job::Switch(switching) => Some(self.switch(*switching)),
+            Job::Template(templating) => Some(self.template(*templating, clock)),
             Job::Import(importing) => Some(self.import(*importing)),
             other => super::perform(&self.services, other),
         }
@@ -175,7 +187,9 @@ impl Ledger {
             parent,
             wall_ms,
         } = executing;
-        let result = match self.judge(body, &parent, wall_ms) {
+        let result = match self.judge(block_id, body, &parent, wall_ms) {
+            // Durable when its branch becomes the chain, in the same commit.
+            Ok(executed) if parent.lineage.work().is_some() => Ok(executed),
             Ok(executed) => match self.services.blocks.put_body(executed.block()) {
                 Ok(()) => Ok(executed),
                 Err(error) => return failed(&error),
@@ -186,7 +200,13 @@ impl Ledger {
         Done::Executed { block_id, result }
     }
 
-    fn judge(&self, body: Body, parent: &Parent, wall_ms: u64) -> Result<ExecutedBlock<View>, Refusal> {
+    fn judge(
+        &self,
+        block_id: BlockId,
+        body: Body,
+        parent: &Parent,
+        wall_ms: u64,
+    ) -> Result<ExecutedBlock<View>, Refusal> {
         let invalid = |reason: String| Refusal::Fault(BodyFault::Invalid(reason));
         let (block, known) = match body {
             Body::Parts(parts) => {
@@ -194,8 +214,14 @@ impl Ledger {
                 (Arc::new(block), known)
             }
             Body::Whole { block, known } => (block, known),
+            Body::Stored => match self.services.blocks.block_by_id(&block_id) {
+                Ok(Some(block)) => (Arc::new(block), VerifiedLeaves::default()),
+                Ok(None) => return Err(Refusal::Fault(BodyFault::Missing)),
+                Err(error) => return Err(Refusal::Ours(StateError::Unreadable(Box::new(error)))),
+            },
         };
-        if parent.info.height < self.tip.info.height {
+        // Under proof of work a block may stand on any branch.
+        if parent.lineage.work().is_none() && parent.info.height < self.tip.info.height {
             return Err(Refusal::Fault(BodyFault::Overtaken));
         }
         let rules = self.services.chain.rules(parent);
@@ -258,7 +284,11 @@ impl Ledger {
     }
 
     /// Executes a block that a certificate decided: its time is not ours to judge.
-    fn execute_decided(&self, block: Arc<Block>, parent: &Parent) -> Result<ExecutedBlock<View>, Unfit> {
+    pub(super) fn execute_decided(
+        &self,
+        block: Arc<Block>,
+        parent: &Parent,
+    ) -> Result<ExecutedBlock<View>, Unfit> {
         let rules = self.services.chain.rules(parent);
         let rules = rules.map_err(|error| Unfit::Ours(error.into()))?;
         let verdict = import::check_header(block.sealed_header(), &parent.info, &rules, None)
@@ -310,7 +340,7 @@ impl Ledger {
     }
 
     /// `block`, which was executed on `parent`, as the one that others are built on.
-    fn above(
+    pub(super) fn above(
         &self,
         parent: &Parent,
         block: &ExecutedBlock<View>,
@@ -361,13 +391,16 @@ impl Ledger {
     }
 
     /// Executes the stored block above the tip again.
-    fn replay(&mut self) -> Result<(), RecoveryError> {
+    pub(super) fn replay(&mut self) -> Result<(), RecoveryError> {
         let height = self.tip.info.height.saturating_add(1);
         let damaged = |reason: String| RecoveryError::Block { height, reason };
         let block = self.services.blocks.block_by_height(height)?;
         let block = block.ok_or_else(|| damaged("it is missing".to_owned()))?;
         let certificate = self.services.blocks.certificate(height)?;
-        let certificate = certificate.ok_or_else(|| damaged("its certificate is missing".to_owned()))?;
+        let certificate = match certificate {
+            None if self.tip.lineage.work().is_some() => Bytes::new(),
+            certificate => certificate.ok_or_else(|| damaged("its certificate is missing".to_owned()))?,
+        };
         let executed = self
             .execute_decided(Arc::new(block), &self.tip)
             .map_err(|error| damaged(error.to_string()))?;
@@ -393,7 +426,7 @@ fn newly_named(block: &Parent) -> Option<(Hash, Bytes)> {
 
 /// A decided block that cannot be committed here.
 #[derive(Debug, thiserror::Error)]
-enum Unfit {
+pub(super) enum Unfit {
     /// It breaks a rule, although two thirds of the network signed it.
     #[error("{0}")]
     Block(String),

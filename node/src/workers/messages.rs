@@ -6,7 +6,7 @@ use aureon_types::{SignedTransaction, VerifiedTransaction};
 
 use crate::{
     adapters::View,
-    core::{Chain, CheckedProposal, DecodedTransactions, Done, GossipFault, decode_batch},
+    core::{Chain, CheckedProposal, CheckedWork, DecodedTransactions, Done, GossipFault, decode_batch},
 };
 
 /// Verifies the signatures of a batch and reads the senders' accounts.
@@ -65,4 +65,17 @@ pub(super) fn check_proposal(
     let content = Message::Proposal(proposal.clone());
     let verified = aureon_consensus::verify(content, lineage, &chain.genesis_id)?;
     Ok(Box::new(CheckedProposal { verified, proposed }))
+}
+
+/// Reads a gossiped mined block and checks the work of its header, before anything is fetched or
+/// executed.
+pub(super) fn check_work(chain: &Chain, data: &[u8]) -> Result<Box<CheckedWork>, GossipFault> {
+    let proposed = ProposedBlock::decode(data)?;
+    if proposed.header.header().genesis_id != chain.genesis_id {
+        return Err(GossipFault::Inconsistent(
+            "the header is of another network".to_owned(),
+        ));
+    }
+    let verified = aureon_consensus::verify_header(proposed.header.clone())?;
+    Ok(Box::new(CheckedWork { verified, proposed }))
 }

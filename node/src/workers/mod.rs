@@ -6,6 +6,7 @@ mod ledger;
 mod messages;
 mod pool;
 mod serving;
+mod switch;
 pub mod threads;
 
 use std::{sync::Arc, time::Duration};
@@ -69,6 +70,24 @@ pub fn perform(services: &Services, job: Job) -> Option<Done> {
             from,
             result: messages::check_proposal(chain, &lineage, &data),
         },
+        Job::CheckWork { message, from, data } => Done::WorkChecked {
+            message,
+            from,
+            result: messages::check_work(chain, &data),
+        },
+        Job::DecodeHeaders {
+            request,
+            peer,
+            response,
+        } => Done::HeadersDecoded {
+            request,
+            peer,
+            result: sync::headers::decode_headers(&response),
+        },
+        Job::VerifyHeaders { batch, headers } => Done::HeadersVerified {
+            batch,
+            result: aureon_consensus::pow::verify_headers(headers),
+        },
         Job::DecodeRange {
             request,
             peer,
@@ -118,6 +137,11 @@ pub fn perform(services: &Services, job: Job) -> Option<Done> {
         }
         Job::Serve(serving) => serving::serve(services, *serving),
         // These belong to the ledger thread, which owns the tip.
-        Job::Build(_) | Job::Execute(_) | Job::Commit(_) | Job::Import(_) => return None,
+        Job::Build(_)
+        | Job::Execute(_)
+        | Job::Commit(_)
+        | Job::Switch(_)
+        | Job::Template(_)
+        | Job::Import(_) => return None,
     })
 }

@@ -6,6 +6,7 @@ mod authorities;
 mod cli;
 mod engines;
 mod examples;
+mod mining;
 mod network;
 mod rest;
 mod sign_mark;

@@ -98,6 +98,7 @@ impl Simulation {
             let header = match &executing.body {
                 Body::Parts(parts) => parts.header(),
                 Body::Whole { block, .. } => block.header(),
+                Body::Stored => return job,
             };
             let liar = self.nodes.iter().find(|node| {
                 let address = node.key.as_ref().map(aureon_types::SecretKey::address);
