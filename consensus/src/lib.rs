@@ -5,12 +5,13 @@
 //! an argument ([`Now`]), waiting is an [`Effect::StartTimer`] that comes back as
 //! [`Input::TimerFired`], and everything that touches disk, network or execution leaves as an effect.
 //!
-//! *The one engine so far* is [`bft`]: Tendermint (Buchman, Kwon, Milosevic 2018, "The latest gossip on
-//! BFT consensus") on Malachite's core, with the rules of proof of authority: equal power, proposers in
-//! turn.
+//! *The engines*: [`bft`] is Tendermint (Buchman, Kwon, Milosevic 2018, "The latest gossip on BFT
+//! consensus") on Malachite's core, for the networks where validators vote; [`pow`] is Nakamoto's rule,
+//! for those where blocks are mined. What a block fixes for the next one, whichever the engine, is its
+//! [`Lineage`].
 //!
 //! *The way of a message*: bytes -> [`Message::decode`] -> [`Engine::admit`] (cheap, on the loop) ->
-//! [`verify`] (every signature, on a worker) -> [`Input::Message`].
+//! [`verify`] (every signature, or the work, on a worker) -> [`Input::Message`].
 //!
 //! *Architecture invariant*: nothing here reads a clock, draws a random number, waits, or iterates in
 //! an order that differs between machines. Nothing that a peer sends can make a buffer grow without

@@ -29,6 +29,8 @@ mod steps;
 #[cfg(test)]
 mod machine_tests;
 #[cfg(test)]
+mod network;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod testing;

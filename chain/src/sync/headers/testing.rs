@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{super::Head, Claim};
 
-fn rules() -> Rules {
+pub(super) fn rules() -> Rules {
     Rules {
         genesis_id: GenesisId([7; 32]),
         genesis_timestamp_ms: 1_000_000,
@@ -18,12 +18,17 @@ fn rules() -> Rules {
 }
 
 fn mine(parent: &WorkChain, salt: u8) -> SealedHeader {
+    mine_at(parent, parent.timestamp_ms() + 1_000, salt)
+}
+
+/// A mined header on `parent` with this time, if the median allows it, else the earliest allowed.
+pub(super) fn mine_at(parent: &WorkChain, timestamp_ms: u64, salt: u8) -> SealedHeader {
     let target = parent.next_target();
     let header = Header {
         genesis_id: parent.rules().genesis_id,
         height: parent.height() + 1,
         parent_id: parent.block_id(),
-        timestamp_ms: parent.timestamp_ms() + 1_000,
+        timestamp_ms: timestamp_ms.max(parent.median_time_ms() + 1),
         proposer: Address([salt; 20]),
         transactions_root: Hash::ZERO,
         receipts_root: Hash::ZERO,
