@@ -227,6 +227,29 @@ mod tests {
     }
 
     #[test]
+    fn the_index_holds_no_undone_block() {
+        let store = BlockStore::open(CrashDisk::new().backend("blocks"), 1 << 20, GENESIS).unwrap();
+        let receipts = [Bytes::from_static(b"a receipt")];
+        for nonce in 0..20 {
+            let block = block(vec![transfer(nonce)]);
+            let decided = Decided {
+                block: &block,
+                certificate: &[],
+                receipts: &receipts,
+                work: None,
+                validators: None,
+            };
+            store.switch(0, &[decided], 0).unwrap();
+            let snapshot = store.snapshot();
+            assert_eq!(snapshot.segments.len(), 1);
+            let id = snapshot.segments[0].id;
+            let rows = snapshot.index.range::<(u64, u64)>(..).unwrap();
+            let segments: Vec<u64> = rows.map(|row| row.unwrap().0.value().0).collect();
+            assert_eq!(segments, [id]);
+        }
+    }
+
+    #[test]
     fn damage_is_reported_not_returned() {
         let store = BlockStore::open(CrashDisk::new().backend("blocks"), 1 << 20, GENESIS).unwrap();
         let block = block(vec![transfer(0), transfer(1)]);

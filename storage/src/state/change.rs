@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use aureon_types::{Account, Address, SlotChanges, StateChanges, account::MAX_SLOT_BYTES, hash::keccak256};
+use aureon_types::{
+    Account, Address, SlotChanges, StateChanges,
+    account::{EMPTY_TRIE_ROOT, MAX_SLOT_BYTES},
+    hash::keccak256,
+};
 use rayon::prelude::*;
 
 use super::{
@@ -172,10 +176,7 @@ impl<B: Below, F: Fn(&Address) -> Option<Known> + Sync> Block<'_, B, F> {
         let key = known.map_or_else(|| keccak256(address.as_bytes()), |known| known.key);
         let record = match (account, touched) {
             (None, None) => None,
-            (Some(account), None) if account.storage_root == Account::default().storage_root => {
-                Some(Record::plain(*address, *account))
-            }
-            (Some(account), None) => Some(self.unchanged_storage(address, account, &key)?),
+            (Some(account), None) => Some(self.with_kept_storage(address, account, &key, known)?),
             (account, Some(touched)) => {
                 let account = account.copied().unwrap_or_default();
                 let storage = Arc::clone(&touched.storage);
@@ -192,15 +193,28 @@ impl<B: Below, F: Fn(&Address) -> Option<Known> + Sync> Block<'_, B, F> {
         Ok(update)
     }
 
-    /// The record of an account that keeps its storage.
-    fn unchanged_storage(&self, address: &Address, account: &Account, key: &Key) -> Result<Record> {
-        let before = self.before(key)?;
-        let storage = before
-            .as_ref()
-            .and_then(Record::storage)
-            .cloned()
-            .unwrap_or_default();
-        let record = Record::with_storage(*address, *account, storage);
+    /// The record of an account that keeps its storage, if it has any.
+    fn with_kept_storage(
+        &self,
+        address: &Address,
+        account: &Account,
+        key: &Key,
+        known: Option<Known>,
+    ) -> Result<Record> {
+        let storage = match (self.trie.find(key), known.and_then(|known| known.stored)) {
+            (Found::Present(record), _) => record.storage().cloned(),
+            (Found::Absent, _) => None,
+            (Found::Stored, Some(stored)) if stored.is_none_or(|stored| !has_storage(&stored)) => None,
+            (Found::Stored, _) => self
+                .below
+                .value(key)?
+                .and_then(|record| record.storage().cloned()),
+        };
+        let record = match storage {
+            Some(storage) => Record::with_storage(*address, *account, storage),
+            None if has_storage(account) => Record::with_storage(*address, *account, Arc::default()),
+            None => return Ok(Record::plain(*address, *account)),
+        };
         let (given, expected) = (account.storage_root, record.account().storage_root);
         if given != expected {
             let address = *address;
@@ -212,6 +226,10 @@ impl<B: Below, F: Fn(&Address) -> Option<Known> + Sync> Block<'_, B, F> {
         }
         Ok(record)
     }
+}
+
+fn has_storage(account: &Account) -> bool {
+    account.storage_root != EMPTY_TRIE_ROOT
 }
 
 /// The changes of a storage trie, by hashed slot.

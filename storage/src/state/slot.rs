@@ -183,3 +183,77 @@ impl<'a> Writer<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aureon_types::{Address, GenesisId, StateChanges};
+
+    use super::*;
+    use crate::{FlushPolicy, StateStore, StateView, memory::CrashDisk, trie};
+
+    /// Slots and nodes of an account's storage that are in memory.
+    fn in_memory(view: &StateView, account: &Key) -> (usize, usize) {
+        let trie::Found::Present(record) = view.trie().find(account) else {
+            return (0, 0);
+        };
+        let (mut slots, mut nodes) = (0, 0);
+        let counted = record.storage().unwrap().changed(None, &mut |changed| {
+            match changed {
+                Changed::Leaf(_) => slots += 1,
+                Changed::Node(..) => nodes += 1,
+            }
+            Ok::<_, ()>(())
+        });
+        assert_eq!(counted, Ok(()));
+        (slots, nodes)
+    }
+
+    #[test]
+    fn an_account_that_changes_in_every_block_keeps_only_recent_storage_in_memory() {
+        const BLOCKS: u64 = 40;
+        const SLOTS: u64 = 100;
+        let address = Address([1; 20]);
+        let account = aureon_types::hash::keccak256(address.as_bytes());
+        let disk = CrashDisk::new();
+        let genesis = StateChanges::default();
+        let policy = FlushPolicy::default();
+        let store = StateStore::open(
+            disk.backend("state"),
+            4 << 20,
+            policy,
+            GenesisId([1; 32]),
+            &genesis,
+        )
+        .unwrap();
+        for height in 1..=BLOCKS {
+            let slot = |number: u64| {
+                let mut slot = Hash::ZERO;
+                slot.0[..8].copy_from_slice(&(height * SLOTS + number).to_be_bytes());
+                (slot, Some(Bytes::from_static(b"value")))
+            };
+            let changes = StateChanges {
+                storage: vec![(address, (0..SLOTS).map(slot).collect())],
+                ..StateChanges::default()
+            };
+            let view = store.head().apply(height, &changes).unwrap();
+            store.commit(view).unwrap();
+            store.flush().unwrap();
+            let (slots, nodes) = in_memory(&store.head(), &account);
+            // What the last two flushes wrote, and the resident nodes above.
+            assert!(slots as u64 <= 2 * SLOTS, "{slots} slots at height {height}");
+            assert!(
+                nodes as u64 <= 2 * SLOTS * 3 + 273,
+                "{nodes} nodes at height {height}"
+            );
+        }
+        assert_eq!(store.rows().unwrap().slots, BLOCKS * SLOTS);
+        // An account that does not change any more leaves memory with all its storage.
+        for height in BLOCKS + 1..BLOCKS + 3 {
+            let other = StateChanges::of_balances([(Address([2; 20]), aureon_types::Amount(height))]);
+            let view = store.head().apply(height, &other).unwrap();
+            store.commit(view).unwrap();
+            store.flush().unwrap();
+        }
+        assert_eq!(in_memory(&store.head(), &account), (0, 0));
+    }
+}

@@ -157,13 +157,12 @@ pub fn open_blocks(disk: &CrashDisk) -> aureon_storage::Result<BlockStore> {
 }
 
 pub fn open_state(disk: &CrashDisk, balances: &[(Address, Amount)]) -> aureon_storage::Result<StateStore> {
-    StateStore::open(
-        disk.backend("state"),
-        CACHE,
-        FlushPolicy::default(),
-        GENESIS,
-        &StateChanges::of_balances(balances.iter().copied()),
-    )
+    open_genesis(disk, &StateChanges::of_balances(balances.iter().copied()))
+}
+
+pub fn open_genesis(disk: &CrashDisk, genesis: &StateChanges) -> aureon_storage::Result<StateStore> {
+    let policy = FlushPolicy::default();
+    StateStore::open(disk.backend("state"), CACHE, policy, GENESIS, genesis)
 }
 
 /// Everything that must be readable of a decided block, through every door.

@@ -2,30 +2,47 @@
 
 use std::collections::BTreeMap;
 
-use aureon_storage::{BlockStore, Result, StateStore, memory::CrashDisk};
-use aureon_types::{Account, Address, StateChanges};
+use aureon_storage::{BlockStore, Result, StateStore, StateView, memory::CrashDisk};
+use aureon_types::{Hash, StateChanges};
+use bytes::Bytes;
 
-use crate::common::{Sample, account, address, assert_complete, changes, open_blocks, open_state};
+use crate::{
+    common::{Sample, account, address, assert_complete, changes, open_blocks, open_state},
+    slots_random::{Model, slot},
+};
 
-/// What the block of a height does to the state: accounts come, change and go.
+/// What the block of a height does to the state: accounts come, change and go, and so does storage, in
+/// accounts of its own.
 fn block_changes(height: u64) -> StateChanges {
-    changes((0..6).map(|index| {
+    let mut block = changes((0..6).map(|index| {
         let number = height * 3 + index;
         (
             address(number % 11),
             (!number.is_multiple_of(4)).then(|| account(height, number)),
         )
-    }))
+    }));
+    let keeper = |number| address(100 + number);
+    if height.is_multiple_of(4) {
+        block.accounts.push((keeper(height % 3), None));
+    }
+    for number in 0..3 {
+        let slots: BTreeMap<Hash, Option<Bytes>> = (0..4)
+            .map(|index| {
+                let at = height * 5 + index * 3 + number;
+                let value = Bytes::from(vec![height as u8; 1 + index as usize * 20]);
+                (slot(at % 13), (!at.is_multiple_of(3)).then_some(value))
+            })
+            .collect();
+        if (height + number) % 3 != 1 {
+            block.storage.push((keeper(number), slots.into_iter().collect()));
+        }
+    }
+    block
 }
 
-fn model(height: u64) -> BTreeMap<Address, Account> {
-    let mut model = BTreeMap::new();
-    for (address, after) in (1..=height).flat_map(|height| block_changes(height).accounts) {
-        match after {
-            Some(account) => model.insert(address, account),
-            None => model.remove(&address),
-        };
-    }
+fn model(height: u64) -> Model {
+    let mut model = Model::default();
+    (1..=height).for_each(|height| model.apply(&block_changes(height)));
     model
 }
 
@@ -99,18 +116,26 @@ fn recover(blocks: &CrashDisk, state: &CrashDisk, chain: &[Sample], progress: &P
             .commit(state.head().apply(height, &block_changes(height)).unwrap())
             .unwrap();
     }
-    let expected = model(head);
-    for number in 0..11 {
-        let found = state.head().account(&address(number)).unwrap();
-        assert_eq!(found, expected.get(&address(number)).copied());
-    }
+    assert_eq!(state.head().root(), model(head).root());
+    assert_same(&state.head(), &model(head));
     let mut progress = Progress::default();
     run(&blocks, &state, chain, &mut progress).unwrap();
     state.flush().unwrap();
-    assert_eq!(
-        state.rows().unwrap().accounts,
-        model(chain.len() as u64).len() as u64
-    );
+    let whole = model(chain.len() as u64);
+    assert_eq!(state.rows().unwrap(), whole.rows());
+    assert_same(&state.head(), &whole);
+}
+
+fn assert_same(view: &StateView, model: &Model) {
+    for address in (0..11).chain(100..103).map(address) {
+        assert_eq!(view.account(&address).unwrap(), model.account(&address));
+        for slot in (0..13).map(slot) {
+            assert_eq!(
+                view.storage(&address, &slot).unwrap(),
+                model.slot(&address, &slot)
+            );
+        }
+    }
 }
 
 fn chain() -> Vec<Sample> {

@@ -13,6 +13,7 @@ mod crash;
 mod differential;
 mod opening;
 mod slots;
+mod slots_random;
 mod state;
 mod switch;
 mod vectors;
