@@ -97,12 +97,14 @@ impl StateCommitment for MemoryState {
     fn apply(&self, _height: u64, changes: &StateChanges) -> Result<Self, StateError> {
         let mut after = self.clone();
         for (address, account) in &changes.accounts {
+            let listed = changes.storage.iter().any(|(of, _)| of == address);
+            let kept = account.is_some_and(|account| listed || account.storage_root != EMPTY_TRIE_ROOT);
+            if !kept && after.slots(*address).next().is_some() {
+                after.storage.retain(|(of, _), _| of != address);
+            }
             match account {
                 Some(account) => after.accounts.insert(*address, *account),
-                None => {
-                    after.storage.retain(|(of, _), _| of != address);
-                    after.accounts.remove(address)
-                }
+                None => after.accounts.remove(address),
             };
         }
         for (address, slots) in &changes.storage {

@@ -69,8 +69,9 @@ pub struct StateChanges {
     /// The changed accounts, with their values after the block; `None`: deleted (became empty), with
     /// all its storage.
     ///
-    /// An account that is in `storage` too gets the storage root that follows from there. Any other
-    /// must have the one that it had before the block.
+    /// An account that is in `storage` too gets the storage root that follows from there. Any other keeps
+    /// its storage if it is given with the root that it had before the block, and loses it all with
+    /// [`EMPTY_TRIE_ROOT`]; another root is a mistake.
     pub accounts: Vec<(Address, Option<Account>)>,
     /// The changed storage. Its account need not be in `accounts`: its storage root changes, and
     /// nothing else of it. If its account is deleted there, it begins without any slot. An account

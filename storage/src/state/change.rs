@@ -30,9 +30,9 @@ pub(super) struct Gone {
     pub accounts: Removed,
     /// Out of the storage of accounts, by hashed address.
     pub slots: Vec<(Key, Removed)>,
-    /// Accounts that lost all storage and got new one in one block. (Those that are no more are in
-    /// `accounts`.)
-    pub cleared: Vec<Key>,
+    /// Accounts whose storage began anew, with nothing. What the stored version may hold of theirs is
+    /// no part of it.
+    pub begun: Vec<Key>,
 }
 
 /// The state after a block.
@@ -47,8 +47,8 @@ struct Touched {
     key: Key,
     /// What it was before; the default, if there was none, or if the block deletes it.
     account: Account,
-    /// The block deletes it first.
-    deleted: bool,
+    /// It had no storage.
+    begun: bool,
     storage: Arc<Trie<Slot>>,
     removed: Removed,
 }
@@ -81,8 +81,8 @@ pub(super) fn apply<B: Below>(
         ..Gone::default()
     };
     for touched in touched {
-        if touched.deleted {
-            gone.cleared.push(touched.key);
+        if touched.begun {
+            gone.begun.push(touched.key);
         }
         gone.slots.push((touched.key, touched.removed));
     }
@@ -120,18 +120,16 @@ impl<B: Below, F: Fn(&Address) -> Option<Known> + Sync> Block<'_, B, F> {
             .binary_search_by_key(address, |(address, _)| *address);
         let deleted = listed.is_ok_and(|at| self.changes.accounts[at].1.is_none());
         let before = if deleted { None } else { self.before(&key)? };
-        let storage = before
-            .as_ref()
-            .and_then(Record::storage)
-            .cloned()
-            .unwrap_or_default();
+        let storage = before.as_ref().and_then(Record::storage).cloned();
+        let begun = storage.is_none();
+        let storage = storage.unwrap_or_default();
         let updates = slot_updates(self.height, slots)?;
         let (storage, removed) = storage.update(&self.below.slots(key), self.height, &updates)?;
         Ok(Touched {
             address: *address,
             key,
             account: before.map(|record| record.account()).unwrap_or_default(),
-            deleted,
+            begun,
             storage: Arc::new(storage),
             removed,
         })
@@ -176,7 +174,11 @@ impl<B: Below, F: Fn(&Address) -> Option<Known> + Sync> Block<'_, B, F> {
         let key = known.map_or_else(|| keccak256(address.as_bytes()), |known| known.key);
         let record = match (account, touched) {
             (None, None) => None,
-            (Some(account), None) => Some(self.with_kept_storage(address, account, &key, known)?),
+            // Nothing is looked up for an account without storage: the great many are.
+            (Some(account), None) if account.storage_root == EMPTY_TRIE_ROOT => {
+                Some(Record::plain(*address, *account))
+            }
+            (Some(account), None) => Some(self.with_kept_storage(address, account, &key)?),
             (account, Some(touched)) => {
                 let account = account.copied().unwrap_or_default();
                 let storage = Arc::clone(&touched.storage);
@@ -193,28 +195,15 @@ impl<B: Below, F: Fn(&Address) -> Option<Known> + Sync> Block<'_, B, F> {
         Ok(update)
     }
 
-    /// The record of an account that keeps its storage, if it has any.
-    fn with_kept_storage(
-        &self,
-        address: &Address,
-        account: &Account,
-        key: &Key,
-        known: Option<Known>,
-    ) -> Result<Record> {
-        let storage = match (self.trie.find(key), known.and_then(|known| known.stored)) {
-            (Found::Present(record), _) => record.storage().cloned(),
-            (Found::Absent, _) => None,
-            (Found::Stored, Some(stored)) if stored.is_none_or(|stored| !has_storage(&stored)) => None,
-            (Found::Stored, _) => self
-                .below
-                .value(key)?
-                .and_then(|record| record.storage().cloned()),
-        };
-        let record = match storage {
-            Some(storage) => Record::with_storage(*address, *account, storage),
-            None if has_storage(account) => Record::with_storage(*address, *account, Arc::default()),
-            None => return Ok(Record::plain(*address, *account)),
-        };
+    /// The record of an account that keeps its storage.
+    fn with_kept_storage(&self, address: &Address, account: &Account, key: &Key) -> Result<Record> {
+        let before = self.before(key)?;
+        let storage = before
+            .as_ref()
+            .and_then(Record::storage)
+            .cloned()
+            .unwrap_or_default();
+        let record = Record::with_storage(*address, *account, storage);
         let (given, expected) = (account.storage_root, record.account().storage_root);
         if given != expected {
             let address = *address;
@@ -226,10 +215,6 @@ impl<B: Below, F: Fn(&Address) -> Option<Known> + Sync> Block<'_, B, F> {
         }
         Ok(record)
     }
-}
-
-fn has_storage(account: &Account) -> bool {
-    account.storage_root != EMPTY_TRIE_ROOT
 }
 
 /// The changes of a storage trie, by hashed slot.

@@ -121,6 +121,11 @@ impl Record {
         }
     }
 
+    /// Whether a row is that of an account with storage.
+    pub(super) fn row_has_storage(row: &[u8]) -> bool {
+        row.first().is_some_and(|flags| flags & HAS_STORAGE != 0)
+    }
+
     /// Reads a row; `None` if it is none.
     pub fn decode_row(row: &[u8]) -> Option<Self> {
         let (&flags, rest) = row.split_first()?;

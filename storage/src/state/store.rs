@@ -245,12 +245,12 @@ fn create(database: &Database, genesis: &StateChanges) -> Result<Base> {
 /// Deletes the rows of what went away between the stored state and the view. What came back since is
 /// written again afterwards.
 fn delete_removed(transaction: &WriteTransaction, view: &StateView, stored: u64) -> Result<(), Fault> {
-    let (mut keys, mut paths, mut cleared) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut keys, mut paths, mut begun) = (Vec::new(), Vec::new(), Vec::new());
     let mut slots = slot::Writer::open(transaction)?;
     for step in view.steps_above(stored) {
         keys.extend_from_slice(&step.gone.accounts.keys);
         paths.extend_from_slice(&step.gone.accounts.nodes);
-        cleared.extend_from_slice(&step.gone.cleared);
+        begun.extend_from_slice(&step.gone.begun);
         for (account, removed) in &step.gone.slots {
             slots.remove(account, removed)?;
         }
@@ -261,7 +261,7 @@ fn delete_removed(transaction: &WriteTransaction, view: &StateView, stored: u64)
     for key in &keys {
         accounts.remove(key)?;
     }
-    for key in keys.iter().chain(&cleared) {
+    for key in keys.iter().chain(&begun) {
         slots.clear(key)?;
     }
     let mut nodes = transaction.open_table(NODES)?;
@@ -290,9 +290,13 @@ fn write_changed(
             }
             Changed::Leaf(entry) => {
                 entry.value.encode_row(&mut row);
-                accounts.insert(&entry.key, &row[..])?;
-                if let Some(storage) = entry.value.storage() {
-                    slots.write(&entry.key, storage, stored)?;
+                let before = accounts.insert(&entry.key, &row[..])?;
+                match entry.value.storage() {
+                    Some(storage) => slots.write(&entry.key, storage, stored)?,
+                    None if before.is_some_and(|row| Record::row_has_storage(row.value())) => {
+                        slots.clear(&entry.key)?;
+                    }
+                    None => {}
                 }
             }
         }

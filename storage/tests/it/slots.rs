@@ -6,12 +6,13 @@ use aureon_storage::{Rows, StateStore, StateView, StorageError, memory::CrashDis
 use aureon_types::{
     Account, Address, Hash, SlotChanges, StateChanges,
     account::{EMPTY_TRIE_ROOT, MAX_SLOT_BYTES},
+    hash::keccak256,
 };
 use bytes::Bytes;
 
 use crate::{
     common::{account, address, changes, open_genesis},
-    differential::open,
+    differential::{branches, open},
     slots_random::{Model, slot},
 };
 
@@ -134,24 +135,34 @@ fn an_account_with_storage_is_not_empty_and_one_without_is_gone() {
 }
 
 #[test]
-fn a_deleted_account_loses_its_storage_also_when_it_comes_back() {
+fn an_account_that_lost_its_storage_has_nothing_of_it_when_it_gets_new_one() {
     let disk = CrashDisk::new();
     let store = open(&disk);
     let many: Vec<(u64, &[u8])> = (0..300).map(|number| (number, &b"value"[..])).collect();
     commit(&store, &only(address(1), sets(&many)));
     commit(&store, &only(address(2), sets(&many)));
+    commit(&store, &only(address(3), sets(&many)));
+    commit(&store, &only(address(4), sets(&many)));
     store.flush().unwrap();
-    // Gone, and back in a later block of the same flush; gone and back in one block.
-    commit(&store, &changes([(address(1), None)]));
+    // 1: gone, and back in a later block of the same flush. 2: gone and back in one block. 3: left
+    // without storage, and given new one later. 4: left without storage.
+    let (gone, left) = (None, Some(account(0, 5)));
+    commit(
+        &store,
+        &changes([(address(1), gone), (address(3), left), (address(4), left)]),
+    );
     let gone = store.head();
     commit(&store, &only(address(1), sets(&[(7, b"new")])));
+    commit(&store, &only(address(3), sets(&[(7, b"new")])));
     let back = StateChanges {
         accounts: vec![(address(2), None)],
         storage: vec![(address(2), sets(&[(7, b"new")]))],
     };
     let view = commit(&store, &back);
     let look = |view: &StateView| {
-        for address in [address(1), address(2)] {
+        assert_eq!(view.account(&address(4)).unwrap(), left);
+        assert_eq!(view.storage(&address(4), &slot(7)).unwrap(), None);
+        for address in [1, 2, 3].map(address) {
             assert_eq!(view.storage(&address, &slot(6)).unwrap(), None);
             assert_eq!(
                 view.storage(&address, &slot(7)).unwrap().as_deref(),
@@ -167,9 +178,13 @@ fn a_deleted_account_loses_its_storage_also_when_it_comes_back() {
     assert_eq!(
         store.rows().unwrap(),
         Rows {
-            accounts: 2,
-            nodes: 1,
-            slots: 2,
+            accounts: 4,
+            nodes: branches(
+                [1, 2, 3, 4]
+                    .map(|number| keccak256(address(number).as_bytes()))
+                    .to_vec()
+            ),
+            slots: 3,
             slot_nodes: 0
         }
     );
@@ -241,14 +256,15 @@ fn what_cannot_be_stored_is_refused_and_changes_nothing() {
         if flushed {
             store.flush().unwrap();
         }
-        for storage_root in [Hash([3; 32]), EMPTY_TRIE_ROOT] {
-            let wrong = Account {
-                storage_root,
-                ..account(1, 1)
-            };
+        let storage_root = Hash([3; 32]);
+        let wrong = Account {
+            storage_root,
+            ..account(1, 1)
+        };
+        for address in [address(1), address(2)] {
             let error = store
                 .head()
-                .apply(2, &changes([(address(1), Some(wrong))]))
+                .apply(2, &changes([(address, Some(wrong))]))
                 .unwrap_err();
             assert!(
                 matches!(error, StorageError::StorageRoot { given, .. } if given == storage_root),

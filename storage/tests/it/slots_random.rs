@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::B256;
 use alloy_trie::{Nibbles, proof::verify_proof};
 use aureon_storage::{Rows, StateView, memory::CrashDisk};
-use aureon_types::{Account, Address, Hash, StateChanges, hash::keccak256};
+use aureon_types::{Account, Address, Hash, StateChanges, account::EMPTY_TRIE_ROOT, hash::keccak256};
 use bytes::Bytes;
 
 use crate::{
@@ -71,7 +71,13 @@ impl Model {
     pub fn apply(&mut self, changes: &StateChanges) {
         for (address, after) in &changes.accounts {
             match after {
-                Some(account) => self.accounts.insert(*address, *account),
+                Some(account) => {
+                    let listed = changes.storage.iter().any(|(of, _)| of == address);
+                    if account.storage_root == EMPTY_TRIE_ROOT && !listed {
+                        self.slots.remove(address);
+                    }
+                    self.accounts.insert(*address, *account)
+                }
                 None => {
                     self.slots.remove(address);
                     self.accounts.remove(address)
@@ -113,7 +119,11 @@ impl Model {
                 0 => block.accounts.push((address, None)),
                 1..=4 => {
                     // A root beside changes of the storage is replaced by the one that follows.
-                    let storage_root = if kind < 3 { Hash([7; 32]) } else { root };
+                    let storage_root = match kind {
+                        1 | 2 => Hash([7; 32]),
+                        3 if random.below(2) == 0 => EMPTY_TRIE_ROOT,
+                        _ => root,
+                    };
                     let plain = account(random.below(300), 1 + random.below(1 << 40));
                     block.accounts.push((
                         address,
