@@ -7,12 +7,13 @@ use aureon_node::core::Chain;
 use aureon_protocol::PeerId;
 use aureon_types::{
     Address, Amount, EmptyBlocks, EngineKind, Genesis, SecretKey,
-    genesis::{BftTimeouts, PoaParameters},
+    account::SYSTEM_ADDRESS,
+    genesis::{BftTimeouts, GenesisStake, PoaParameters, PosParameters, RewardSchedule},
     hash::blake3,
     transaction::TRANSFER_GAS,
 };
 
-use crate::scenario::Scenario;
+use crate::scenario::{Engine, Scenario};
 
 /// What clocks that are not off show at the beginning, in milliseconds since 1970-01-01 UTC.
 pub(crate) const WALL_MS: u64 = 1_700_000_000_000;
@@ -21,6 +22,10 @@ const SENDERS: u64 = 6;
 /// Addresses that only receive and are in no genesis.
 const STRANGERS: u8 = 3;
 const BALANCE: u64 = 1_000_000_000_000;
+/// Least stake of a validator.
+pub(crate) const MIN_STAKE: u64 = 1_000;
+/// What every validator keeps of its delegators' rewards, in hundredths of a percent.
+pub(crate) const COMMISSION: u32 = 333;
 
 /// Why a simulation cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -45,9 +50,9 @@ pub enum SetupError {
 /// See the module.
 pub(crate) struct Cast {
     pub chain: Chain,
-    /// The validators of every height.
+    /// The validators of the first heights.
     pub schedule: Schedule,
-    /// Validator keys by node.
+    /// Keys of nodes, those that validate from the first block on first.
     pub validators: Vec<SecretKey>,
     /// Peer ids by node.
     pub peers: Vec<PeerId>,
@@ -71,18 +76,17 @@ fn keys(role: &str, count: u64) -> Vec<SecretKey> {
 
 impl Cast {
     pub fn new(scenario: &Scenario) -> Result<Self, SetupError> {
-        let validators = keys("validator", number(scenario.validators));
+        let validators = keys("validator", number(scenario.keys()));
         let senders = keys("sender", SENDERS);
         let balances: BTreeMap<Address, Amount> = senders
             .iter()
+            .chain(&validators)
             .map(|key| (key.address(), Amount(BALANCE)))
             .collect();
         let genesis = Genesis {
             chain: "simulation".to_owned(),
             timestamp_ms: WALL_MS - 10_000,
-            engine: EngineKind::Poa(PoaParameters::new(
-                validators.iter().map(SecretKey::public_key).collect(),
-            )),
+            engine: engine(scenario, &validators),
             block_time_ms: scenario.block_time_ms,
             empty_blocks: EmptyBlocks::Always,
             gas_limit: 100 * TRANSFER_GAS,
@@ -102,7 +106,7 @@ impl Cast {
             .map(SecretKey::address)
             .collect();
         addresses.extend(strangers());
-        addresses.push(pauper.address());
+        addresses.extend([pauper.address(), SYSTEM_ADDRESS]);
         let chain = Chain::new(Arc::new(genesis.checked()?));
         Ok(Self {
             schedule: match chain.genesis_lineage()? {
@@ -135,6 +139,40 @@ impl Cast {
     /// The node that signs as `validator`.
     pub fn node_of(&self, validator: &Address) -> Option<usize> {
         self.validators.iter().position(|key| key.address() == *validator)
+    }
+}
+
+fn engine(scenario: &Scenario, validators: &[SecretKey]) -> EngineKind {
+    let first = validators
+        .iter()
+        .take(scenario.validators)
+        .map(SecretKey::public_key);
+    match scenario.engine {
+        Engine::Poa => EngineKind::Poa(PoaParameters {
+            epoch_blocks: scenario.epoch_blocks,
+            ..PoaParameters::new(first.collect())
+        }),
+        Engine::Pos => {
+            let stake = |(public_key, stake): (_, &u64)| GenesisStake {
+                public_key,
+                stake: Amount(*stake),
+                commission_basis_points: COMMISSION,
+            };
+            EngineKind::Pos(PosParameters {
+                min_stake: MIN_STAKE,
+                epoch_blocks: scenario.epoch_blocks,
+                unbonding_epochs: 2,
+                max_validators: 10,
+                slash_basis_points: 500,
+                max_missed_basis_points: scenario.max_missed_basis_points,
+                jail_epochs: 1,
+                reward: RewardSchedule {
+                    per_block: 1_001,
+                    halving_blocks: 10,
+                },
+                ..PosParameters::new(first.zip(&scenario.stakes).map(stake).collect())
+            })
+        }
     }
 }
 

@@ -23,9 +23,9 @@
 //! - once nothing goes wrong any more, all nodes reach new heights and all nonces are used.
 //!
 //! ```
-//! use aureon_testkit::{Kind, Scenario, run};
+//! use aureon_testkit::{Engine, Kind, Scenario, run};
 //!
-//! let report = run(Scenario::new(Kind::Lone, 7))?;
+//! let report = run(Scenario::new(Engine::Poa, Kind::Lone, 7))?;
 //! assert_eq!(report.violation, None);
 //! # Ok::<(), aureon_testkit::SetupError>(())
 //! ```
@@ -46,6 +46,7 @@ pub use cast::SetupError;
 pub use disk::{Disks, LogDisk};
 pub use random::Random;
 pub use scenario::{
-    Crash, DiskName, Kind, MILLISECOND, Micros, Partition, PowerCut, SECOND, Sabotage, Scenario, UnknownKind,
+    Crash, DiskName, Engine, Kind, MILLISECOND, Micros, Partition, PowerCut, SECOND, Sabotage, Scenario,
+    UnknownEngine, UnknownKind,
 };
 pub use simulation::{Report, run};

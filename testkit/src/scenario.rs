@@ -14,6 +14,51 @@ pub const MILLISECOND: Micros = 1_000;
 /// A second of virtual time.
 pub const SECOND: Micros = 1_000_000;
 
+/// Who makes blocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Engine {
+    /// Proof of authority.
+    #[default]
+    Poa,
+    /// Proof of stake.
+    Pos,
+}
+
+impl Engine {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Poa, Self::Pos];
+
+    /// As on the command line and in `genesis.json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Poa => "poa",
+            Self::Pos => "pos",
+        }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that no engine has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no engine \"{0}\"; there are poa and pos")]
+pub struct UnknownEngine(String);
+
+impl FromStr for Engine {
+    type Err = UnknownEngine;
+
+    fn from_str(name: &str) -> Result<Self, UnknownEngine> {
+        Self::ALL
+            .into_iter()
+            .find(|engine| engine.name() == name)
+            .ok_or_else(|| UnknownEngine(name.to_owned()))
+    }
+}
+
 /// The plots there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -154,13 +199,23 @@ pub struct Partition {
 /// Everything that is decided before a simulation starts.
 #[derive(Clone, Debug)]
 pub struct Scenario {
+    /// Who makes blocks.
+    pub engine: Engine,
     /// Which plot.
     pub kind: Kind,
     /// Drives every chance.
     pub seed: u64,
-    /// Nodes with a validator key.
+    /// Nodes whose keys validate from the first block on. They have the lowest numbers.
     pub validators: usize,
-    /// Nodes without.
+    /// What each of these has at stake, under proof of stake.
+    pub stakes: Vec<u64>,
+    /// Nodes after them whose keys are to become validators and leave again.
+    pub reserves: usize,
+    /// Heights of an epoch.
+    pub epoch_blocks: u64,
+    /// Share of an epoch's blocks that a validator may miss, in hundredths of a percent.
+    pub max_missed_basis_points: u32,
+    /// Nodes without a key, the last ones.
     pub followers: usize,
     /// When followers start.
     pub followers_at: Micros,
@@ -200,11 +255,11 @@ pub struct Scenario {
 
 impl Scenario {
     /// The scenario of `kind` that `seed` makes.
-    pub fn new(kind: Kind, seed: u64) -> Self {
+    pub fn new(engine: Engine, kind: Kind, seed: u64) -> Self {
         // Another stream than the simulation's own.
         let mut random = Random::new(seed ^ 0x5cef_a810_0000_0000);
-        let calm = Self::calm(seed, &mut random);
-        match kind {
+        let calm = Self::calm(engine, seed, &mut random);
+        let scenario = match kind {
             Kind::Calm => calm,
             Kind::Storm => calm.storm(&mut random),
             Kind::AllCrash => calm.all_crash(&mut random),
@@ -212,7 +267,8 @@ impl Scenario {
             Kind::Lone => calm.lone(&mut random),
             Kind::EverySync => calm.every_sync(seed, &mut random),
             Kind::Attacked(attack) => calm.attacked(attack, &mut random),
-        }
+        };
+        scenario.staked(&mut random)
     }
 
     /// The same with a broken rule.
@@ -223,7 +279,12 @@ impl Scenario {
 
     /// All nodes.
     pub fn nodes(&self) -> usize {
-        self.validators.saturating_add(self.followers)
+        self.keys().saturating_add(self.followers)
+    }
+
+    /// Nodes with a key of their own.
+    pub fn keys(&self) -> usize {
+        self.validators.saturating_add(self.reserves)
     }
 }
 
@@ -233,13 +294,22 @@ mod tests {
 
     #[test]
     fn a_seed_makes_one_scenario_and_everything_that_goes_wrong_ends_before_healing() {
-        for kind in Kind::all() {
-            assert_eq!(kind.name().parse(), Ok(kind));
+        for (kind, engine) in Kind::all().flat_map(|kind| Engine::ALL.map(|engine| (kind, engine))) {
+            assert_eq!(
+                (kind.name().parse(), engine.name().parse()),
+                (Ok(kind), Ok(engine))
+            );
             for seed in 0..200 {
-                let scenario = Scenario::new(kind, seed);
+                let scenario = Scenario::new(engine, kind, seed);
                 assert_eq!(
                     format!("{scenario:?}"),
-                    format!("{:?}", Scenario::new(kind, seed))
+                    format!("{:?}", Scenario::new(engine, kind, seed))
+                );
+                let total: u64 = scenario.stakes.iter().sum();
+                let attacking = scenario.attackers.iter().map(|(node, _)| scenario.stakes[*node]);
+                assert!(
+                    attacking.sum::<u64>() * 3 < total,
+                    "{kind} {seed}: fewer than a third attack"
                 );
                 assert_eq!(scenario.kind, kind);
                 let wrong = scenario.crashes.iter().map(|crash| crash.at);
@@ -250,6 +320,6 @@ mod tests {
                 assert!(scenario.crashes.is_sorted_by_key(|crash| crash.at));
             }
         }
-        assert!("gale".parse::<Kind>().is_err());
+        assert!("gale".parse::<Kind>().is_err() && "pob".parse::<Engine>().is_err());
     }
 }

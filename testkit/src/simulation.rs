@@ -6,6 +6,7 @@ mod clients;
 mod faults;
 mod gossip;
 mod peers;
+mod punished;
 mod requests;
 mod work;
 
@@ -19,13 +20,14 @@ use bytes::Bytes;
 use crate::{
     attackers::Conspiracy,
     cast::{Cast, SetupError},
-    load::Load,
+    load::{Load, Step},
     node::{Node, Running},
     random::Random,
     scenario::{MILLISECOND, Micros, PowerCut, SECOND, Sabotage, Scenario},
     trace::{self, Trace},
 };
 use checks::Checks;
+use punished::Punished;
 
 /// Something that is to happen at a node.
 enum Event {
@@ -45,6 +47,11 @@ enum Event {
     Heal,
     /// A client submits something.
     Submit,
+    /// A reserve node becomes a validator, or ceases to be one.
+    Change {
+        reserve: usize,
+        step: Step,
+    },
     /// Clients submit again what was lost with a node.
     SubmitAgain,
     Deadline,
@@ -137,6 +144,10 @@ pub struct Report {
     pub refused: u64,
     /// Transactions in blocks.
     pub included: u64,
+    /// Contradictions of attackers of which an honest validator held both halves in time.
+    pub offences: u64,
+    /// Different validator sets.
+    pub sets: u64,
 }
 
 struct Simulation {
@@ -160,6 +171,7 @@ struct Simulation {
     load: Load,
     conspiracy: Conspiracy,
     checks: Checks,
+    punished: Punished,
     trace: Trace,
     report: Report,
 }
@@ -182,9 +194,10 @@ impl Simulation {
         });
         let nodes = nodes.collect::<Result<_, _>>()?;
         Ok(Self {
-            load: Load::new(&cast),
+            load: Load::new(&cast, &scenario),
             conspiracy: Conspiracy::default(),
             checks: Checks::default(),
+            punished: Punished::default(),
             trace: Trace::default(),
             report: Report::default(),
             now: 0,
@@ -208,7 +221,7 @@ impl Simulation {
         self.prepare_attackers();
         self.prepare_power_cut();
         for node in 0..self.nodes.len() {
-            let late = node >= self.scenario.validators;
+            let late = node >= self.scenario.keys();
             let at = if late {
                 self.scenario.followers_at
             } else {
@@ -229,6 +242,7 @@ impl Simulation {
             let at = self.random.between(SECOND / 5, self.scenario.heal_at);
             self.schedule_at(at, 0, Event::Submit);
         }
+        self.prepare_changes();
         self.schedule_at(self.scenario.heal_at, 0, Event::Heal);
         self.schedule_at(self.scenario.deadline, 0, Event::Deadline);
     }
@@ -274,6 +288,7 @@ impl Simulation {
         self.report.ended = self.now;
         self.report.admitted = self.load.admitted_count();
         self.report.refused = self.load.refused;
+        self.report.sets = self.count_sets();
         self.report
     }
 
@@ -286,6 +301,7 @@ impl Simulation {
             Event::PartitionEnds => self.reunite(),
             Event::Heal => self.heal(),
             Event::Submit => self.submit(),
+            Event::Change { reserve, step } => self.change(reserve, step),
             Event::SubmitAgain => self.submit_again(),
             Event::Deadline => self.on_deadline(),
             Event::WriteBehind => self.write_behind(node),
@@ -394,11 +410,13 @@ impl Simulation {
 
     /// Notes a violation; the first one counts.
     fn violate(&mut self, what: impl Into<String>) {
-        let Scenario { kind, seed, .. } = self.scenario;
+        let Scenario {
+            engine, kind, seed, ..
+        } = self.scenario;
         let seconds = self.now / SECOND;
         let millis = self.now % SECOND / MILLISECOND;
         let what = what.into();
-        let told = || format!("{kind} {seed} at {seconds}.{millis:03} s: {what}");
+        let told = || format!("{engine} {kind} {seed} at {seconds}.{millis:03} s: {what}");
         self.report.violation.get_or_insert_with(told);
     }
 

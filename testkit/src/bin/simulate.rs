@@ -17,7 +17,7 @@ use std::{
     time::Instant,
 };
 
-use aureon_testkit::{Kind, Report, SECOND, Scenario, run};
+use aureon_testkit::{Engine, Kind, Report, SECOND, Scenario, run};
 use clap::Parser;
 
 /// Whole nodes in a simulation, by seed.
@@ -31,6 +31,9 @@ struct Arguments {
     /// if not given.
     #[arg(long)]
     scenario: Option<Kind>,
+    /// poa or pos; all of them if not given.
+    #[arg(long)]
+    engine: Option<Engine>,
     /// Threads; simulations share nothing.
     #[arg(long, default_value_t = 2)]
     threads: u64,
@@ -55,6 +58,7 @@ struct Total {
     crashes: u64,
     torn: u64,
     included: u64,
+    sets: u64,
     highest_round: u32,
     failed: Option<(u64, String)>,
 }
@@ -66,6 +70,7 @@ impl Total {
         self.crashes += report.crashes;
         self.torn += report.torn;
         self.included += report.included;
+        self.sets += report.sets;
         self.highest_round = self.highest_round.max(report.highest_round);
         if let Some(violation) = report.violation
             && self.failed.as_ref().is_none_or(|(failed, _)| seed < *failed)
@@ -75,7 +80,7 @@ impl Total {
     }
 }
 
-fn run_all(arguments: &Arguments, kind: Kind) -> Total {
+fn run_all(arguments: &Arguments, engine: Engine, kind: Kind) -> Total {
     let next = AtomicU64::new(arguments.seeds.start);
     let total = Mutex::new(Total::default());
     let work = || loop {
@@ -88,13 +93,13 @@ fn run_all(arguments: &Arguments, kind: Kind) -> Total {
         if seed >= arguments.seeds.end || failed {
             return;
         }
-        let report = run(Scenario::new(kind, seed)).unwrap_or_else(|error| Report {
+        let report = run(Scenario::new(engine, kind, seed)).unwrap_or_else(|error| Report {
             violation: Some(error.to_string()),
             ..Report::default()
         });
         if arguments.verbose {
             let seconds = report.ended / SECOND;
-            println!("{kind} {seed}: {seconds} s, {report:?}");
+            println!("{engine} {kind} {seed}: {seconds} s, {report:?}");
         }
         total
             .lock()
@@ -111,19 +116,26 @@ fn run_all(arguments: &Arguments, kind: Kind) -> Total {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let kinds = arguments
+    let engines = arguments
+        .engine
+        .map_or(Engine::ALL.to_vec(), |engine| vec![engine]);
+    let kinds: Vec<Kind> = arguments
         .scenario
         .map_or_else(|| Kind::all().collect(), |kind| vec![kind]);
-    for kind in kinds {
+    for (engine, kind) in engines
+        .iter()
+        .flat_map(|engine| kinds.iter().map(|kind| (*engine, *kind)))
+    {
         let start = Instant::now();
-        let total = run_all(&arguments, kind);
+        let total = run_all(&arguments, engine, kind);
         println!(
-            "{kind}: {} seeds, {} blocks, {} crashes ({} in the middle of a sync), {} transactions included, highest round {}, {:.1} s",
+            "{engine} {kind}: {} seeds, {} blocks, {} crashes ({} in the middle of a sync), {} transactions included, {} validator sets, highest round {}, {:.1} s",
             total.runs,
             total.blocks,
             total.crashes,
             total.torn,
             total.included,
+            total.sets,
             total.highest_round,
             start.elapsed().as_secs_f64()
         );

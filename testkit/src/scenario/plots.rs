@@ -1,14 +1,19 @@
 //! The plots: what each kind of scenario draws from its seed.
 
-use super::{Crash, DiskName, Kind, MILLISECOND, Partition, PowerCut, SECOND, Sabotage, Scenario};
+use super::{Crash, DiskName, Engine, Kind, MILLISECOND, Partition, PowerCut, SECOND, Sabotage, Scenario};
 use crate::{attackers::Attack, random::Random};
 
 impl Scenario {
-    pub(super) fn calm(seed: u64, random: &mut Random) -> Self {
+    pub(super) fn calm(engine: Engine, seed: u64, random: &mut Random) -> Self {
         Self {
+            engine,
             kind: Kind::Calm,
             seed,
             validators: 4,
+            stakes: Vec::new(),
+            reserves: 1,
+            epoch_blocks: 4,
+            max_missed_basis_points: 5_000,
             followers: 0,
             followers_at: 0,
             block_time_ms: 250,
@@ -23,7 +28,7 @@ impl Scenario {
             apart: Vec::new(),
             submissions: 16,
             heal_at: 2 * SECOND,
-            blocks_after: 3,
+            blocks_after: 6,
             deadline: 60 * SECOND,
             attackers: Vec::new(),
             sabotage: Sabotage::None,
@@ -40,7 +45,7 @@ impl Scenario {
         let mut crashes: Vec<Crash> = crashes.collect();
         crashes.sort_by_key(|crash| crash.at);
         let at = random.between(SECOND, 4 * SECOND);
-        let sides = (0..self.validators).map(|_| random.percent(50)).collect();
+        let sides = (0..self.nodes()).map(|_| random.percent(50)).collect();
         Self {
             kind: Kind::Storm,
             loss_percent: 5,
@@ -61,7 +66,7 @@ impl Scenario {
     }
 
     pub(super) fn all_crash(self, random: &mut Random) -> Self {
-        let all: Vec<usize> = (0..self.validators).collect();
+        let all: Vec<usize> = (0..self.nodes()).collect();
         let crash = |at, down| Crash {
             at,
             nodes: all.clone(),
@@ -84,7 +89,7 @@ impl Scenario {
         let at = random.between(2_500, 3_500).saturating_mul(MILLISECOND);
         let crash = Crash {
             at: at + random.between(50, 1_000).saturating_mul(MILLISECOND),
-            nodes: vec![self.validators],
+            nodes: vec![self.keys()],
             down: random.between(100, 500).saturating_mul(MILLISECOND),
         };
         Self {
@@ -113,6 +118,7 @@ impl Scenario {
         Self {
             kind: Kind::Lone,
             validators: 1,
+            reserves: 0,
             crashes,
             strike_at_work: true,
             heal_at: 5 * SECOND,
@@ -133,6 +139,7 @@ impl Scenario {
         Self {
             kind: Kind::EverySync,
             validators,
+            reserves: 0,
             power_cut: Some(power_cut),
             heal_at: 3 * SECOND,
             ..self
@@ -155,6 +162,9 @@ impl Scenario {
         Self {
             kind: Kind::Attacked(attack),
             validators,
+            reserves: 0,
+            // Who attacks must stay a minority: nobody is jailed for being slow.
+            max_missed_basis_points: 10_000,
             attackers,
             loss_percent: 2,
             duplicate_percent: 2,
@@ -165,5 +175,23 @@ impl Scenario {
             deadline: 180 * SECOND,
             ..self
         }
+    }
+    /// Unequal stakes, of which attackers hold little enough.
+    pub(super) fn staked(self, random: &mut Random) -> Self {
+        let stake = |node: usize| match self.is_attacked_by(node) {
+            true => random.between(100, 200),
+            false => random.between(200, 400),
+        };
+        let stakes = (0..self.validators)
+            .map(stake)
+            .map(|stake| stake.saturating_mul(1_000));
+        Self {
+            stakes: stakes.collect(),
+            ..self
+        }
+    }
+
+    fn is_attacked_by(&self, node: usize) -> bool {
+        self.attackers.iter().any(|(attacker, _)| *attacker == node)
     }
 }

@@ -1,6 +1,6 @@
 //! The invariants.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aureon_chain::{
     assembly::ProposedBlock,
@@ -9,16 +9,16 @@ use aureon_chain::{
 use aureon_node::adapters::View;
 use aureon_protocol::{Status, Topic};
 use aureon_storage::StorageError;
-use aureon_types::{Address, Amount, BlockId, CommitCertificate, VoteKind};
+use aureon_types::{Amount, BlockId, CommitCertificate, ValidatorSet};
 
-use super::Simulation;
+use super::{
+    Simulation,
+    punished::{Occasion, occasion},
+};
 use crate::scenario::SECOND;
 
 /// Accounts read at once when all are added up.
 const PAGE: usize = 64;
-
-/// What a signature stands for: the signer, the kind of message, height and round.
-type Occasion = (Address, &'static str, u64, u32);
 
 /// What the invariants remember.
 #[derive(Default)]
@@ -29,39 +29,18 @@ pub(super) struct Checks {
     signed: BTreeMap<Occasion, String>,
     /// How far each node's chain was looked at.
     looked: BTreeMap<usize, u64>,
+    /// Who decides each height.
+    sets: BTreeMap<u64, ValidatorSet>,
 }
 
 impl Simulation {
     /// A validator never contradicts itself, in all its lives.
     pub(super) fn check_signed(&mut self, node: usize, topic: Topic, data: &[u8]) {
-        let (occasion, content) = match topic {
-            Topic::Consensus => {
-                let Some((signed, _)) = Self::as_vote(data) else {
-                    return;
-                };
-                let kind = match signed.vote.kind {
-                    VoteKind::Prevote => "prevote",
-                    VoteKind::Precommit => "precommit",
-                };
-                let occasion = (signed.validator, kind, signed.vote.height, signed.vote.round);
-                (occasion, format!("{:?}", signed.vote.block_id))
-            }
-            Topic::Blocks => {
-                let Ok(proposed) = ProposedBlock::decode(data) else {
-                    if !self.nodes[node].honest {
-                        return;
-                    }
-                    return self.violate(format!("node {node} published a proposal that nobody can read"));
-                };
-                let Some(signed) = proposed.proposal else { return };
-                let proposal = signed.proposal;
-                let occasion = (signed.proposer, "proposal", proposal.height, proposal.round);
-                (
-                    occasion,
-                    format!("{} {:?}", proposal.block_id, proposal.valid_round),
-                )
-            }
-            Topic::Transactions => return,
+        if topic == Topic::Blocks && ProposedBlock::decode(data).is_err() && self.nodes[node].honest {
+            return self.violate(format!("node {node} published a proposal that nobody can read"));
+        }
+        let Some((occasion, content)) = occasion(topic, data) else {
+            return;
         };
         let signer = self.cast.node_of(&occasion.0);
         if signer.is_none_or(|signer| !self.nodes[signer].honest) {
@@ -106,6 +85,9 @@ impl Simulation {
                 },
             );
             self.check_chain(node);
+            if let Err(what) = self.settle_punished(node) {
+                self.violate(what);
+            }
         }
     }
 
@@ -171,14 +153,39 @@ impl Simulation {
             }
         }
         let supply = self.supply(running.core.view()).map_err(told)?;
-        let genesis = self.cast.chain.genesis.supply();
-        if supply != genesis {
+        let due = self.cast.chain.genesis.supply_at(head);
+        if supply != due {
             return Err(format!(
-                "after block {head} there are {supply} base units, the genesis made {genesis}"
+                "after block {head} there are {supply} base units instead of {due}"
             ));
         }
         self.checks.looked.insert(node, head);
+        self.look_at_sets(node)
+    }
+
+    /// One validator set per height. Sets are seen while their heights are near.
+    fn look_at_sets(&mut self, node: usize) -> Result<(), String> {
+        let Some(running) = &self.nodes[node].running else {
+            return Ok(());
+        };
+        let lineage = running.core.lineage();
+        let (head, epoch) = (running.core.head().0, self.scenario.epoch_blocks);
+        for height in head.saturating_sub(epoch).max(1)..=head.saturating_add(2 * epoch) {
+            let Some(set) = lineage.validators(height) else {
+                continue;
+            };
+            let known = self.checks.sets.entry(height).or_insert_with(|| set.clone());
+            if known != set {
+                return Err(format!("other validators decide block {height} than elsewhere"));
+            }
+        }
         Ok(())
+    }
+
+    /// Different validator sets so far.
+    pub(super) fn count_sets(&self) -> u64 {
+        let hashes: BTreeSet<_> = self.checks.sets.values().map(ValidatorSet::hash).collect();
+        u64::try_from(hashes.len()).unwrap_or(u64::MAX)
     }
 
     fn supply(&self, view: &View) -> Result<Amount, aureon_chain::execution::StateError> {
@@ -195,7 +202,9 @@ impl Simulation {
             return;
         };
         self.moved = false;
+        let healed_at = goal.saturating_sub(self.scenario.blocks_after);
         self.finished = self.load.is_resubmitted()
+            && self.unpunished(healed_at).next().is_none()
             && self.honest().all(|node| {
                 self.nodes[node].running.as_ref().is_some_and(|running| {
                     running.core.head().0 >= goal && self.load.is_settled(running.core.view())
@@ -224,9 +233,12 @@ impl Simulation {
             }
         });
         let nodes: Vec<String> = nodes.collect();
+        let unpunished: Vec<_> = self
+            .unpunished(goal.saturating_sub(self.scenario.blocks_after))
+            .collect();
         let seconds = self.scenario.deadline / SECOND;
         self.violate(format!(
-            "after {seconds} s not all nodes have reached height {goal}: {nodes:#?}"
+            "after {seconds} s not all nodes have reached height {goal}: {nodes:#?}, unpunished: {unpunished:?}"
         ));
     }
 
@@ -251,10 +263,11 @@ impl Simulation {
         let services = &running.services;
         services.states.flush().map_err(told)?;
         let total = added_up(&services.states).map_err(told)?;
-        let genesis = self.cast.chain.genesis.supply();
-        if total != genesis.0 {
+        // The ledger may be a block ahead of the core.
+        let due = self.cast.chain.genesis.supply_at(services.states.head().height());
+        if total != due.0 {
             return Err(format!(
-                "all accounts together hold {total} base units, the genesis made {genesis}"
+                "all accounts together hold {total} base units instead of {due}"
             ));
         }
         let mut parent = BlockId(self.cast.chain.genesis_id.0);
@@ -271,11 +284,8 @@ impl Simulation {
                 .map_err(told)?
                 .unwrap_or_default();
             let certificate = CommitCertificate::decode(&certificate).map_err(told)?;
-            let set = self
-                .cast
-                .schedule
-                .at(height)
-                .ok_or_else(|| format!("nobody decides block {height}"))?;
+            let set = self.checks.sets.get(&height);
+            let set = set.ok_or_else(|| format!("nobody decides block {height}"))?;
             certificate
                 .verify(set, &self.cast.chain.genesis_id)
                 .map_err(told)?;

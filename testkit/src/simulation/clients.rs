@@ -2,8 +2,13 @@
 
 use aureon_node::core::{Input, ReplyToken, SubmitOutcome};
 
-use super::Simulation;
-use crate::load::Submission;
+use aureon_types::SecretKey;
+
+use super::{Event, Simulation};
+use crate::{
+    load::{Step, Submission},
+    scenario::SECOND,
+};
 
 impl Simulation {
     /// A client submits something to a node that answers; if none does, it goes away.
@@ -11,6 +16,33 @@ impl Simulation {
         let Some(node) = self.any_running() else { return };
         let submission = self.load.draw(&mut self.random);
         self.hand_in(node, submission);
+    }
+
+    /// Reserve nodes join the validators early, and leave them after everything has healed.
+    pub(super) fn prepare_changes(&mut self) {
+        let heal = self.scenario.heal_at;
+        for reserve in self.scenario.validators..self.scenario.keys() {
+            for (step, from, to) in [
+                (Step::Enter, SECOND / 5, heal / 4),
+                (Step::Leave, heal, heal + SECOND),
+            ] {
+                let at = self.random.between(from, to);
+                self.schedule_at(at, 0, Event::Change { reserve, step });
+            }
+        }
+    }
+
+    /// What is refused or lost is submitted again with everything else.
+    pub(super) fn change(&mut self, reserve: usize, step: Step) {
+        let reserve = self.cast.validators[reserve].public_key();
+        let voters = self.cast.validators.iter().take(self.scenario.validators);
+        let voters: Vec<_> = voters.map(SecretKey::address).collect();
+        let stake = self.scenario.stakes.iter().copied().min().unwrap_or(0);
+        for submission in self.load.step(step, &reserve, &voters, stake) {
+            if let Some(node) = self.any_running() {
+                self.hand_in(node, submission);
+            }
+        }
     }
 
     pub(super) fn submit_again(&mut self) {

@@ -156,6 +156,9 @@ impl Simulation {
                 "node {node} rejected gossip on {topic} that honest node {from} passed on"
             ));
         }
+        if verdict == Verdict::Accept {
+            self.note_accepted(node, topic, &data);
+        }
         if verdict == Verdict::Accept
             && now.saturating_sub(since) < HISTORY
             && self.passes_on(node, from, topic, &data)

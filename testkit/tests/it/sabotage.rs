@@ -1,21 +1,23 @@
 //! The controls: with a rule broken on purpose the simulation must fail, and for the right reason.
 
-use aureon_testkit::{Attack, Kind, Sabotage, Scenario, run};
+use aureon_testkit::{Attack, Engine, Kind, Sabotage, Scenario, run};
 
 fn violation(scenario: Scenario) -> Option<String> {
     run(scenario).unwrap().violation
 }
 
-/// A calm network in which the first `count` nodes attack.
+/// A calm network of four in which the first `count` attack.
 fn attacked_by(count: usize, attack: Attack) -> Scenario {
-    let mut scenario = Scenario::new(Kind::Calm, 0);
+    let mut scenario = Scenario::new(Engine::Poa, Kind::Calm, 0);
+    scenario.reserves = 0;
     scenario.attackers = (0..count).map(|node| (node, attack)).collect();
     scenario
 }
 
 #[test]
 fn a_vote_that_leaves_before_it_is_durable_is_contradicted_after_a_crash() {
-    let broken = |seed| violation(Scenario::new(Kind::AllCrash, seed).with(Sabotage::SkipLogSync));
+    let broken =
+        |seed| violation(Scenario::new(Engine::Poa, Kind::AllCrash, seed).with(Sabotage::SkipLogSync));
     let found: Vec<String> = (0..12).filter_map(broken).collect();
     assert!(
         found.iter().any(|what| what.contains("contradicts itself")),
@@ -25,7 +27,7 @@ fn a_vote_that_leaves_before_it_is_durable_is_contradicted_after_a_crash() {
 
 #[test]
 fn accepting_a_bad_root_is_noticed() {
-    let found = violation(Scenario::new(Kind::Calm, 0).with(Sabotage::AcceptBadRoot));
+    let found = violation(Scenario::new(Engine::Poa, Kind::Calm, 0).with(Sabotage::AcceptBadRoot));
     assert!(
         found.as_ref().is_some_and(|what| what.contains("stopped")),
         "{found:?}"

@@ -1,5 +1,7 @@
 //! Clients: what they submit, what they are answered, and what must become of it.
 
+mod draw;
+
 use std::collections::BTreeMap;
 
 use aureon_chain::{execution::StateReader as _, mempool::Admitted};
@@ -8,23 +10,21 @@ use aureon_node::{
     core::{ReplyToken, SubmitOutcome},
     handle::Rejection,
 };
-use aureon_types::{
-    Action, Address, Amount, GenesisId, SecretKey, SignedTransaction, Transaction, TransactionId,
-    transaction::TRANSFER_GAS,
-};
+use aureon_types::{Address, GenesisId, SecretKey, SignedTransaction, TransactionId};
+
+pub(crate) use draw::Step;
 
 use crate::{
     cast::{Cast, strangers},
     node::Node,
-    random::Random,
+    scenario::{Engine, Scenario},
 };
-
-/// Most transactions that one submission carries.
-const MOST: u64 = 4;
 
 /// An account as its owner sees it.
 struct Sender {
     key: SecretKey,
+    /// Signs for a node too.
+    validates: bool,
     /// What the next transaction takes.
     nonce: u64,
     /// The newest transaction of each nonce.
@@ -59,6 +59,9 @@ pub(crate) struct Submission {
 /// See the module.
 pub(crate) struct Load {
     network: GenesisId,
+    engine: Engine,
+    /// To whom others may delegate: not to attackers, who must stay a minority.
+    trusted: Vec<Address>,
     senders: Vec<Sender>,
     pauper: SecretKey,
     recipients: Vec<Address>,
@@ -69,15 +72,23 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub fn new(cast: &Cast) -> Self {
-        let senders = cast.senders.iter().map(|key| Sender {
+    pub fn new(cast: &Cast, scenario: &Scenario) -> Self {
+        let trusted = cast.validators.iter().enumerate();
+        let trusted =
+            trusted.filter(|(node, _)| scenario.attackers.iter().all(|(attacker, _)| attacker != node));
+        let accounts = cast.senders.iter().map(|key| (key, false));
+        let validators = cast.validators.iter().map(|key| (key, true));
+        let senders = accounts.chain(validators).map(|(key, validates)| Sender {
             key: key.clone(),
+            validates,
             nonce: 0,
             latest: BTreeMap::new(),
         });
         let recipients = cast.senders.iter().map(SecretKey::address).chain(strangers());
         Self {
             network: cast.chain.genesis_id,
+            engine: scenario.engine,
+            trusted: trusted.map(|(_, key)| key.address()).collect(),
             senders: senders.collect(),
             pauper: cast.pauper.clone(),
             recipients: recipients.collect(),
@@ -85,89 +96,6 @@ impl Load {
             promises: Vec::new(),
             resubmitted: false,
             refused: 0,
-        }
-    }
-
-    /// Draws what a client submits next.
-    pub fn draw(&mut self, random: &mut Random) -> Submission {
-        let sender = random.below(self.senders.len());
-        let allowed = |transactions| Submission {
-            transactions,
-            forbidden: false,
-        };
-        let forbidden = |transaction| Submission {
-            transactions: vec![transaction],
-            forbidden: true,
-        };
-        match random.between(0, 99) {
-            0..60 => {
-                let count = random.between(1, MOST);
-                allowed((0..count).map(|_| self.next_of(sender, random)).collect())
-            }
-            60..70 => {
-                let nonce = self.senders[sender].nonce + random.between(1, 3);
-                allowed(vec![self.signed(sender, nonce, 1, random)])
-            }
-            70..80 => allowed(vec![self.replacement(sender, random)]),
-            80..85 => allowed(vec![self.signed(sender, 0, 3, random)]),
-            85..90 => {
-                let transaction = self.transfer(&self.pauper.clone(), 0, 1, random);
-                forbidden(transaction.sign(&self.pauper, &self.network))
-            }
-            90..95 => {
-                let key = self.senders[sender].key.clone();
-                let transaction = self.transfer(&key, self.senders[sender].nonce, 1, random);
-                forbidden(transaction.sign(&key, &GenesisId([9; 32])))
-            }
-            _ => allowed(
-                self.senders[sender]
-                    .latest
-                    .values()
-                    .next_back()
-                    .cloned()
-                    .into_iter()
-                    .collect(),
-            ),
-        }
-    }
-
-    fn next_of(&mut self, sender: usize, random: &mut Random) -> SignedTransaction {
-        let nonce = self.senders[sender].nonce;
-        let price = random.between(1, 3);
-        let signed = self.signed(sender, nonce, price, random);
-        self.senders[sender].nonce += 1;
-        self.senders[sender].latest.insert(nonce, signed.clone());
-        signed
-    }
-
-    /// Another transaction with the last nonce, at a price that displaces the first.
-    fn replacement(&mut self, sender: usize, random: &mut Random) -> SignedTransaction {
-        let Some(nonce) = self.senders[sender].nonce.checked_sub(1) else {
-            return self.next_of(sender, random);
-        };
-        let signed = self.signed(sender, nonce, 9, random);
-        self.senders[sender].latest.insert(nonce, signed.clone());
-        signed
-    }
-
-    fn signed(&self, sender: usize, nonce: u64, price: u64, random: &mut Random) -> SignedTransaction {
-        let key = &self.senders[sender].key;
-        self.transfer(key, nonce, price, random).sign(key, &self.network)
-    }
-
-    fn transfer(&self, key: &SecretKey, nonce: u64, gas_price: u64, random: &mut Random) -> Transaction {
-        let recipient = self.recipients[random.below(self.recipients.len())];
-        Transaction {
-            network: self.network.network_hint(),
-            public_key: key.public_key(),
-            nonce,
-            gas_limit: TRANSFER_GAS,
-            gas_price,
-            last_valid_height: None,
-            action: Action::Transfer {
-                recipient,
-                amount: Amount(random.between(0, 5_000)),
-            },
         }
     }
 
