@@ -290,3 +290,68 @@ fn storage_agrees_with_alloy_trie() {
         6,
     );
 }
+
+/// Branches as under proof of work: views in a tree, of which only final ones reach the store, while it
+/// flushes. Every view that is still wanted stays right, and blocks go on top of any of them.
+#[test]
+fn unfinal_branches_outlive_flushes() {
+    const DEPTH: u64 = 5;
+    let size = Size {
+        accounts: 5,
+        slots: 8,
+        changes: 4,
+    };
+    for seed in 100..104 {
+        let mut random = Random(seed);
+        let store = open(&CrashDisk::new());
+        // The parent's place in the list, the view, and what it ought to hold.
+        let mut tree = vec![(0, store.head(), Model::default())];
+        for _ in 0..90 {
+            // Mostly on the newest; on any that is not below the final one otherwise.
+            let finalized = store.head().height();
+            let above = |at: &usize| tree[*at].1.height() >= finalized;
+            let places: Vec<usize> = (0..tree.len()).filter(above).collect();
+            let at = match random.below(3) {
+                0 => places[random.below(places.len() as u64) as usize],
+                _ => tree.len() - 1,
+            };
+            let (_, view, model) = &tree[at];
+            let mut after = model.clone();
+            let changes = after.block(&mut random, size);
+            let view = view.apply(view.height() + 1, &changes).unwrap();
+            check(&view, &after, &mut random, size);
+            tree.push((at, view, after));
+            // The highest is the head of the chain, and what is deep enough below it is final, if it
+            // stands on what is final already.
+            let mut line = vec![highest(&tree)];
+            while tree[line[line.len() - 1]].1.height() > finalized {
+                line.push(tree[line[line.len() - 1]].0);
+            }
+            let stands = tree[line[line.len() - 1]].1.root() == store.head().root();
+            if stands && line.len() as u64 > DEPTH + 1 {
+                let next = tree[line[line.len() - 2]].1.clone();
+                store.commit(next).unwrap();
+            }
+            if random.below(5) == 0 {
+                store.flush().unwrap();
+            }
+            if random.below(4) == 0 {
+                for (_, view, model) in tree.iter().rev().take(12) {
+                    check(view, model, &mut random, size);
+                }
+            }
+        }
+        assert!(store.head().height() > 10, "seed {seed}: {:?}", store.head());
+        store.flush().unwrap();
+        let model = tree
+            .iter()
+            .find(|(_, view, _)| view.root() == store.head().root());
+        assert_eq!(store.rows().unwrap(), model.unwrap().2.rows());
+    }
+}
+
+fn highest(tree: &[(usize, StateView, Model)]) -> usize {
+    let heights = tree.iter().map(|(_, view, _)| view.height());
+    let highest = (0..).zip(heights).max_by_key(|(_, height)| *height);
+    highest.map_or(0, |(at, _)| at)
+}
