@@ -7,7 +7,7 @@ use super::{
     testing::{draft, line, mine, rules, seal},
     work_hash,
 };
-use crate::verify_header;
+use crate::{Fault, Lineage, Message, verify, verify_header};
 
 fn start() -> WorkChain {
     WorkChain::genesis(rules(64))
@@ -162,6 +162,11 @@ fn work_that_is_not_done_is_seen() {
         check_work(&forged),
         Err(HeaderFault::WorkNotDone { target: hard })
     );
+    let lineage = Lineage::Work(Box::new(start()));
+    let network = start().rules().genesis_id;
+    let by_message = |header: SealedHeader| verify(Message::Work(Box::new(header)), &lineage, &network);
+    assert!(by_message(header.clone()).is_ok_and(|verified| verified.message().height() == 1));
+    assert!(matches!(by_message(forged.clone()), Err(Fault::Work(_))));
     assert!(verify_header(forged).is_err());
     let unsealed = SealedHeader::new(header.header().clone(), Default::default());
     assert_eq!(check_work(&unsealed), Err(HeaderFault::NoWork));

@@ -189,15 +189,19 @@ fn headers_go_from_claim_to_tree() {
 }
 
 #[test]
-fn a_full_answer_is_continued_from_its_last_header() {
-    let mut bench = Bench::new(0, MAX_HEADERS + 10);
-    assert_eq!(bench.status(1, MAX_HEADERS + 10), ["ask 1"]);
-    let all = MAX_HEADERS + 10;
+fn full_answers_are_continued_from_their_last_header() {
+    let all = 2 * MAX_HEADERS + 10;
+    let mut bench = Bench::new(0, all);
+    assert_eq!(bench.status(1, all), ["ask 1"]);
     assert_eq!(
         bench.take(1, 0, MAX_HEADERS, all),
         [format!("ask 1 after {MAX_HEADERS}")]
     );
-    none(bench.take(1, MAX_HEADERS, MAX_HEADERS, all));
+    assert_eq!(
+        bench.take(1, MAX_HEADERS, MAX_HEADERS, all),
+        [format!("ask 1 after {}", 2 * MAX_HEADERS)]
+    );
+    none(bench.take(1, 2 * MAX_HEADERS, MAX_HEADERS, all));
 }
 
 #[test]
