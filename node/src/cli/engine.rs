@@ -49,7 +49,7 @@ pub struct EngineFlags {
     #[arg(long, value_name = "EPOCHS")]
     pub jail_epochs: Option<u64>,
     /// pow: leading zero bytes of the first target, 0 to 31
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u8).range(0..=31))]
     pub pow_difficulty: Option<u8>,
     /// pow: half-life of the difficulty adjustment [default: 10 block times]
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]

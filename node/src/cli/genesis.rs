@@ -259,7 +259,7 @@ fn print_pos(pos: &PosParameters) -> Result<(), Failure> {
         pos.min_stake, pos.unbonding_epochs
     ))?;
     output::line(format!(
-        "punishment     {} of the stake for two contradicting signatures; {} epochs of jail, also for missing more \
+        "punishment     {} of the stake for two contradicting signatures; epochs in jail {}, also for missing more \
          than {} of an epoch",
         percent(pos.slash_basis_points),
         pos.jail_epochs,

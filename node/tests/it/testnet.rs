@@ -135,3 +135,89 @@ fn a_node_that_cannot_start_is_shown_with_its_log() {
         "{error}"
     );
 }
+
+/// Starts a network of two, pays once, and kills a node, which comes back.
+fn lives(engine: &str, block_time: &str) {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("net");
+    let _down = Down(&dir);
+    let report: Value = serde_json::from_str(&succeed(&[
+        "testnet",
+        "up",
+        "--engine",
+        engine,
+        "--dir",
+        text(&dir),
+        "--nodes",
+        "2",
+        "--block-time",
+        block_time,
+        "--base-port",
+        "0",
+        "--no-mdns",
+        "--detach",
+        "--json",
+    ]))
+    .unwrap();
+    let nodes = report["nodes"].as_array().unwrap();
+    let api = |index: usize| nodes[index]["api"].as_str().unwrap();
+    let to = report["accounts"][1]["address"].as_str().unwrap();
+    let key = dir.join("accounts/account-1.key");
+    succeed(&[
+        "tx",
+        "send",
+        "--node",
+        api(0),
+        "--key",
+        text(&key),
+        "--to",
+        to,
+        "--amount",
+        "1",
+        "--wait",
+        "90s",
+    ]);
+    let before = report["accounts"][1]["balance"].as_u64().unwrap();
+    let address = to.parse().unwrap();
+    eventually("the other node has the transfer", || {
+        (Client::new(api(1)).balance(&address).unwrap().balance.0 == before + 1).then_some(())
+    });
+    let other = if engine == "pos" { "poa" } else { "pos" };
+    let error = fail(2, &["testnet", "up", "--dir", text(&dir), "--engine", other]);
+    assert!(error.contains(&format!("has the engine \"{engine}\"")), "{error}");
+    // The nodes can pay for what they have to say: stakes, votes; miners have earned it.
+    let keys = [0, 1].map(|index| dir.join(format!("node-{}/validator.key", index + 1)));
+    let own: Vec<_> = keys
+        .iter()
+        .map(|path| {
+            let key = aureon_node::config::directory::read_key(path).unwrap();
+            key.address()
+        })
+        .collect();
+    eventually("a node has something to spend", || {
+        let balance = |address| Client::new(api(0)).balance(address).unwrap().balance.0;
+        own.iter().any(|address| balance(address) > 0).then_some(())
+    });
+    // A node is killed, and starts again on what its disk holds.
+    let pid = nodes[1]["pid"].as_u64().unwrap().to_string();
+    let killed = std::process::Command::new("kill").args(["-KILL", &pid]).status();
+    assert!(killed.unwrap().success());
+    let height = Client::new(api(0)).head().unwrap().height;
+    succeed(&["testnet", "down", "--dir", text(&dir)]);
+    up(&dir);
+    for index in 0..2 {
+        eventually("the chain goes on", || {
+            (Client::new(api(index)).head().unwrap().height > height + 1).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_network_of_proof_of_stake_pays_and_survives_a_killed_node() {
+    lives("pos", "300ms");
+}
+
+#[test]
+fn a_network_of_proof_of_authority_pays_and_survives_a_killed_node() {
+    lives("poa", "300ms");
+}
