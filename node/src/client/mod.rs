@@ -6,13 +6,14 @@ use std::{io, time::Duration};
 
 use aureon_proto::v1 as proto;
 use aureon_types::{
-    Address, BlockId, Genesis, GenesisError, SignedTransaction, TransactionId, limits::MAX_BLOCK_BYTES,
+    Address, BlockId, Genesis, GenesisError, Hash, SignedTransaction, TransactionId, limits::MAX_BLOCK_BYTES,
 };
 use prost::Message as _;
 use serde::de::DeserializeOwned;
 use ureq::{Agent, Body, http::Response};
 
 use crate::api::{
+    mining::{MinedBlock, MiningTemplate},
     model::{
         BalanceView, BlockView, Head, Health, MempoolSummary, PeersView, StatusView, SubmitOutcome,
         TransactionView,
@@ -172,9 +173,24 @@ impl Client {
         Genesis::from_json(&text).map_err(|error: GenesisError| self.unexpected(error.to_string()))
     }
 
+    /// `GET /mining/template`. `reward`: who receives reward and fees; `None`: whom the node is configured
+    /// for.
+    pub fn mining_template(&self, reward: Option<&Address>) -> Result<MiningTemplate, ClientError> {
+        match reward {
+            Some(address) => self.get(&format!("/mining/template?reward={address}")),
+            None => self.get("/mining/template"),
+        }
+    }
+
+    /// `POST /mining/submit`: answered when the block is the head and durable.
+    pub fn submit_seal(&self, template: &Hash, nonce: u64) -> Result<MinedBlock, ClientError> {
+        let body = serde_json::json!({ "template": template, "nonce": nonce.to_string() });
+        self.post("/mining/submit", "application/json", body.to_string().as_bytes())
+    }
+
     /// `POST /submit-tx` with one transaction.
     pub fn submit(&self, transaction: &SignedTransaction) -> Result<SubmitOutcome, ClientError> {
-        self.post("application/x-protobuf", &transaction.encode())
+        self.post("/submit-tx", "application/x-protobuf", &transaction.encode())
     }
 
     /// `POST /submit-tx` with several; the answer has one outcome for each, in order.
@@ -191,7 +207,7 @@ impl Client {
 
     /// As [`Client::submit_batch`], with an `aureon.v1.TransactionBatch` that is encoded already.
     pub fn submit_encoded(&self, batch: &[u8]) -> Result<Vec<SubmitOutcome>, ClientError> {
-        self.post("application/x-protobuf; message=batch", batch)
+        self.post("/submit-tx", "application/x-protobuf; message=batch", batch)
     }
 
     fn url(&self, path: &str) -> String {
@@ -203,10 +219,15 @@ impl Client {
         self.parse(&text)
     }
 
-    fn post<T: DeserializeOwned>(&self, content_type: &str, body: &[u8]) -> Result<T, ClientError> {
+    fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<T, ClientError> {
         let request = self
             .agent
-            .post(self.url("/submit-tx"))
+            .post(self.url(path))
             .header("content-type", content_type);
         let text = self.text(request.send(body))?;
         self.parse(&text)

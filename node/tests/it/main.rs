@@ -1,6 +1,10 @@
 //! The binary as its users meet it: processes, files, sockets.
 
-#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed step is a failed test"
+)]
 
 mod authorities;
 mod cli;
@@ -8,6 +12,7 @@ mod engines;
 mod examples;
 mod mining;
 mod network;
+mod pow;
 mod rest;
 mod sign_mark;
 mod support;

@@ -31,8 +31,14 @@ pub struct Process {
 impl Process {
     /// Starts what is in `dir`.
     pub fn start(dir: &Path, bootstrap: &[String]) -> Self {
+        Self::start_with(dir, bootstrap, &[])
+    }
+
+    /// As [`Self::start`], with more arguments.
+    pub fn start_with(dir: &Path, bootstrap: &[String], arguments: &[&str]) -> Self {
         let mut command = binary();
         command.args(["run", "--no-mdns", "--log", "warn", "--dir", text(dir)]);
+        command.args(arguments);
         for address in bootstrap {
             command.args(["--bootstrap", address]);
         }
