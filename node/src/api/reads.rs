@@ -149,8 +149,7 @@ fn transaction_view(
             transaction: JsonTransaction::of(&transaction),
             height: Some(height),
             index: Some(index),
-            // The certificate names the block: no need to read the block itself.
-            block_id: node.certificate(height)?.map(|certificate| certificate.block_id),
+            block_id: node.header_at(height)?.map(|header| header.id()),
             receipt: Some(ReceiptView::of(&receipt)),
         },
     })

@@ -163,7 +163,7 @@ fn lives(engine: &str, block_time: &str) {
     let api = |index: usize| nodes[index]["api"].as_str().unwrap();
     let to = report["accounts"][1]["address"].as_str().unwrap();
     let key = dir.join("accounts/account-1.key");
-    succeed(&[
+    let sent = succeed(&[
         "tx",
         "send",
         "--node",
@@ -177,6 +177,7 @@ fn lives(engine: &str, block_time: &str) {
         "--wait",
         "90s",
     ]);
+    assert!(sent.contains("included  in block"), "{sent}");
     let before = report["accounts"][1]["balance"].as_u64().unwrap();
     let address = to.parse().unwrap();
     eventually("the other node has the transfer", || {
@@ -220,4 +221,9 @@ fn a_network_of_proof_of_stake_pays_and_survives_a_killed_node() {
 #[test]
 fn a_network_of_proof_of_authority_pays_and_survives_a_killed_node() {
     lives("poa", "300ms");
+}
+
+#[test]
+fn a_network_of_proof_of_work_pays_and_survives_a_killed_node() {
+    lives("pow", "500ms");
 }
