@@ -306,14 +306,15 @@ fn unfinal_branches_outlive_flushes() {
         let store = open(&CrashDisk::new());
         // The parent's place in the list, the view, and what it ought to hold.
         let mut tree = vec![(0, store.head(), Model::default())];
+        let mut best = 0;
         for _ in 0..90 {
-            // Mostly on the newest; on any that is not below the final one otherwise.
+            // Mostly on the head of the chain; else on any that is not below the final one.
             let finalized = store.head().height();
             let above = |at: &usize| tree[*at].1.height() >= finalized;
             let places: Vec<usize> = (0..tree.len()).filter(above).collect();
             let at = match random.below(3) {
                 0 => places[random.below(places.len() as u64) as usize],
-                _ => tree.len() - 1,
+                _ => best,
             };
             let (_, view, model) = &tree[at];
             let mut after = model.clone();
@@ -321,16 +322,12 @@ fn unfinal_branches_outlive_flushes() {
             let view = view.apply(view.height() + 1, &changes).unwrap();
             check(&view, &after, &mut random, size);
             tree.push((at, view, after));
-            // The highest is the head of the chain, and what is deep enough below it is final, if it
-            // stands on what is final already.
-            let mut line = vec![highest(&tree)];
-            while tree[line[line.len() - 1]].1.height() > finalized {
-                line.push(tree[line[line.len() - 1]].0);
-            }
-            let stands = tree[line[line.len() - 1]].1.root() == store.head().root();
-            if stands && line.len() as u64 > DEPTH + 1 {
-                let next = tree[line[line.len() - 2]].1.clone();
-                store.commit(next).unwrap();
+            // The highest that stands on what is final is the head of the chain.
+            let lines = (0..tree.len()).filter_map(|at| line(&tree, at, &store.head()));
+            let head = lines.max_by_key(Vec::len).unwrap();
+            best = head[0];
+            if head.len() as u64 > DEPTH + 1 {
+                store.commit(tree[head[head.len() - 2]].1.clone()).unwrap();
             }
             if random.below(5) == 0 {
                 store.flush().unwrap();
@@ -350,8 +347,14 @@ fn unfinal_branches_outlive_flushes() {
     }
 }
 
-fn highest(tree: &[(usize, StateView, Model)]) -> usize {
-    let heights = tree.iter().map(|(_, view, _)| view.height());
-    let highest = (0..).zip(heights).max_by_key(|(_, height)| *height);
-    highest.map_or(0, |(at, _)| at)
+/// The places from a view down to the final one, if it stands on it.
+fn line(tree: &[(usize, StateView, Model)], at: usize, last: &StateView) -> Option<Vec<usize>> {
+    let mut line = vec![at];
+    let mut at = at;
+    while tree[at].1.height() > last.height() {
+        at = tree[at].0;
+        line.push(at);
+    }
+    let stands = tree[at].1.height() == last.height() && tree[at].1.root() == last.root();
+    stands.then_some(line)
 }
