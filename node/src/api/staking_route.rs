@@ -217,11 +217,11 @@ impl<'a> Everybody<'a> {
         let power = |set: &ValidatorSet| set.get(&address).map_or(0, |validator| validator.power);
         let (now, next) = (power(self.schedule.current().set()), self.next().map(power));
         let stake = self.stake.as_ref().and_then(|stake| stake.view(&address));
-        let retired = self
-            .stake
-            .as_ref()
-            .and_then(|stake| stake.records.get(&address))
-            .is_some_and(|record| record.retired);
+        // Who took back the last of its stake has no record any more; its epoch is not over.
+        let retired = self.stake.as_ref().is_some_and(|stake| {
+            let record = stake.records.get(&address);
+            record.is_none_or(|record| record.retired)
+        });
         ValidatorEntry {
             address,
             public_key,
