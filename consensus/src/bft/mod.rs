@@ -30,6 +30,7 @@ mod future;
 mod guard;
 mod height;
 mod inbox;
+mod late;
 mod observe;
 mod port;
 mod replay;
@@ -366,6 +367,7 @@ impl Bft {
     /// Turns what the call left behind into effects, in an order that keeps durable before visible.
     fn flush(&mut self, effects: &mut Vec<Effect>) {
         self.watch_futile_round(effects);
+        self.vote_late(effects);
         if let Some((height, round, proposer)) = self.port.started.take() {
             effects.push(Effect::RoundStarted {
                 height,

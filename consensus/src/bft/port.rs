@@ -251,7 +251,7 @@ impl Port {
         }
     }
 
-    fn publish_signed(&mut self, message: Message, signature: Signature) {
+    pub(super) fn publish_signed(&mut self, message: Message, signature: Signature) {
         if self.published.insert(signature) && self.replaying.is_none() {
             self.outbox.push(OutgoingMessage { message, attempt: 0 });
         } else {

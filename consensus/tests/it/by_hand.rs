@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aureon_consensus::{
-    Admit, Config, DropReason, Effect, Engine, Head, Input, Lineage, Message, OutgoingMessage,
+    Admit, Config, DropReason, Effect, Engine, Head, Input, Lineage, LogRecord, Message, OutgoingMessage,
     PolkaCertificate, SignMark, SignStep, Signing, Step, TimerId, verify,
 };
 use aureon_types::{
@@ -361,6 +361,57 @@ fn a_proposal_is_executed_once_and_voted_for_only_when_its_body_is_durable() {
         (vote.vote.kind, vote.vote.block_id),
         (VoteKind::Prevote, Some(BLOCK))
     );
+}
+
+#[test]
+fn who_is_overtaken_by_the_decision_precommits_afterwards_and_is_in_the_next_certificate() {
+    let mut hand = voter();
+    let ours = hand.engine.status();
+    assert_eq!(ours.signing, Signing::Yes);
+    let (first, others) = cast();
+    hand.message(proposal(&hand, 1, 0, BLOCK));
+    // The body takes its time; the others decide meanwhile.
+    let mut all = Vec::new();
+    for key in [&first, &others[1], &others[2]] {
+        all.extend(hand.message(vote(key, VoteKind::Prevote, 1, 0, Some(BLOCK))));
+        all.extend(hand.message(vote(key, VoteKind::Precommit, 1, 0, Some(BLOCK))));
+    }
+    assert!(
+        sent(&all).is_empty(),
+        "nothing is said of a block that is not here"
+    );
+    let decided = hand.input(Input::Executed {
+        height: 1,
+        round: 0,
+        proposer: first.address(),
+        block_id: BLOCK,
+        valid: true,
+    });
+    let late = vote(&others[0], VoteKind::Precommit, 1, 0, Some(BLOCK));
+    let published = sent(&decided);
+    assert!(published.iter().any(|sent| sent.message == late), "{decided:?}");
+    let [
+        Effect::SyncThenPublish {
+            sign_mark, records, ..
+        },
+        Effect::Commit { .. },
+    ] = &decided[..]
+    else {
+        panic!("durable before visible: {decided:?}");
+    };
+    assert_eq!(sign_mark.map(|mark| mark.step), Some(SignStep::Precommit));
+    let Message::Vote(signed) = &late else { panic!() };
+    assert!(records.contains(&LogRecord::Vote(signed.clone())), "{records:?}");
+    // It comes back from others, and is no stranger's.
+    hand.message(late.clone());
+    hand.committed(1, WALL_MS);
+    let next = hand.wait(200);
+    let closed = next.iter().find_map(|effect| match effect {
+        Effect::HeightClosed { precommits, .. } => Some(precommits.clone()),
+        _ => None,
+    });
+    assert_eq!(closed.map(|precommits| precommits.len()), Some(4));
+    assert_eq!(hand.engine.status().signing, Signing::Yes);
 }
 
 #[test]
