@@ -29,7 +29,7 @@ use crate::{
 #[command(after_help = "Example: aureon-node genesis check genesis.json")]
 pub enum Command {
     /// Make a genesis document
-    New(New),
+    New(Box<New>),
     /// Show the id and the parameters of a genesis
     Show(Show),
     /// Check a genesis document, or compare two by field

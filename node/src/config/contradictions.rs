@@ -165,6 +165,6 @@ mod tests {
         let variables = [("AUREON_STATE_INITIAL_BALANCES".to_owned(), BALANCE.to_owned())];
         let source = Source::Directory("/nonexistent".into());
         let config = config::load(&source, variables, &Overrides::default()).unwrap();
-        assert_eq!(contradictions(&config, &genesis), [String::new(); 0]);
+        assert_eq!(contradictions(&config, &genesis), Vec::<String>::new());
     }
 }

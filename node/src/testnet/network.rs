@@ -353,7 +353,7 @@ mod tests {
                 assert_eq!(threads, (engine == Engine::Pow).then_some(Some(1)));
                 assert_eq!(
                     config::contradictions(&config, &network.genesis),
-                    [String::new(); 0]
+                    Vec::<String>::new()
                 );
             }
         }
