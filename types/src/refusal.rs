@@ -16,7 +16,7 @@ pub enum RefusalCode {
     AmountZero,
     /// There is no such validator; or, for unbond and unjail, the sender is none.
     NotAValidator,
-    /// The stake would be `value`, above zero and below the minimum `limit`.
+    /// The stake would be `value`, below the minimum `limit`.
     BelowMinimumStake,
     /// There are `value` candidates; at most `limit` are kept.
     TooManyValidators,
@@ -48,7 +48,7 @@ pub enum RefusalCode {
     UnknownAuthority,
     /// The sender's vote for this change counts already, until height `limit`.
     AlreadyVoted,
-    /// `value` changes are being voted on; at most `limit` may.
+    /// `value` changes are being voted on, by the sender's proposal or in all; at most `limit` may.
     TooManyVotes,
     /// It does not prove that a validator of its height contradicted itself.
     EvidenceInvalid,
