@@ -157,15 +157,14 @@ fn each_refusal_of_delegate() {
     );
 }
 
-/// Validator 3 misses two of three counted blocks.
+/// Validator 3 misses two of three counted blocks (of five in the epoch).
 fn jailed() -> Chain {
     let mut chain = Chain::stake();
-    for _ in 0..4 {
+    for absent in [vec![address(3)], vec![address(3)], vec![], vec![]] {
         chain.block(&[]);
-        chain.absent = vec![address(3)];
+        chain.absent = absent;
     }
     assert_eq!(chain.validator(3).jailed_until, Some(1));
-    chain.absent.clear();
     chain
 }
 
@@ -224,6 +223,20 @@ fn missing_no_more_than_the_share_is_forgiven() {
         None,
         "of heights 4 and 5 nothing counts, of 6 to 8 one"
     );
+}
+
+#[test]
+fn exactly_the_share_is_not_more_than_the_share() {
+    let mut chain = Chain::new(EngineKind::Pos(PosParameters {
+        epoch_blocks: 4,
+        ..stake_parameters()
+    }));
+    for absent in [vec![address(3)], vec![], vec![]] {
+        chain.block(&[]);
+        chain.absent = absent;
+    }
+    assert_eq!(chain.height, 3, "the closing block");
+    assert_eq!(chain.validator(3).jailed_until, None, "1 of 2");
 }
 
 #[test]
