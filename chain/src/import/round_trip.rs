@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use aureon_consensus::{Lineage, pow};
 use aureon_types::{
     Action, Address, Amount, BlockId, CommitCertificate, CommitSignature, EngineKind, Evidence, Genesis,
-    GenesisId, SignedVote, Transaction, ValidatorSet, VerifiedTransaction, Vote, VoteKind,
+    GenesisId, Header, SealedHeader, SignedVote, Transaction, ValidatorSet, VerifiedTransaction, Vote,
+    VoteKind,
     genesis::{
         BftTimeouts, EmptyBlocks, GenesisStake, PoaParameters, PosParameters, PowParameters, RewardSchedule,
     },
@@ -336,6 +337,30 @@ proptest! {
                 tip.step(candidates, absent);
             }
         }
+    }
+}
+
+#[test]
+fn work_may_be_older_than_its_parent_and_not_than_the_median() {
+    let mut tip = Tip::new(engines()[0].clone());
+    for _ in 0..12 {
+        tip.step(Vec::new(), &[]);
+    }
+    let rules = tip.rules();
+    assert_eq!(
+        rules.time.after_ms,
+        tip.parent.timestamp_ms - 5_000,
+        "the sixth of eleven, a second apart"
+    );
+    assert_eq!(rules.time.max_ahead_ms, 2_000);
+    let block = tip.build(&rules, Vec::new());
+    for (later, allowed) in [(0, false), (1, true)] {
+        let header = Header {
+            timestamp_ms: rules.time.after_ms + later,
+            ..block.header().clone()
+        };
+        let header = SealedHeader::new(header, vec![0; 8].into());
+        assert_eq!(check_header(&header, &tip.parent, &rules, None).is_ok(), allowed);
     }
 }
 
