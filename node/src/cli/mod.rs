@@ -55,7 +55,7 @@ enum Command {
     /// Run a node from its directory or configuration
     Run(run::Arguments),
     /// Make the directory of a new node: configuration, keys, genesis
-    Init(init::Arguments),
+    Init(Box<init::Arguments>),
     /// Make, show and check genesis documents
     #[command(subcommand)]
     Genesis(genesis::Command),
