@@ -209,10 +209,13 @@ impl Core {
             return;
         };
         group.waiting = group.waiting.saturating_sub(1);
-        // What returned is announced like what was submitted: the other branch may never have seen it.
-        let local = matches!(group.source, Source::Client(_) | Source::Returned);
+        let local = matches!(group.source, Source::Client(_));
         for (place, verdict) in places.into_iter().zip(verdicts) {
             let outcome = match verdict {
+                Ok((transaction, account)) if matches!(group.source, Source::Returned) => {
+                    self.take_back(now, transaction, account);
+                    continue;
+                }
                 Ok((transaction, account)) => self.admit(now, transaction, account, height, local),
                 Err(error) => {
                     group.forged = true;
@@ -226,6 +229,24 @@ impl Core {
         self.transactions.groups.insert(number, group);
         self.finish_group(number, effects);
         self.tell_pending();
+    }
+
+    /// A transaction of an undone block waits again, before what its sender sent later. It is announced
+    /// like what was submitted here: who is on the other branch may never have seen it.
+    fn take_back(&mut self, now: Now, transaction: VerifiedTransaction, stale: AccountState) {
+        let account = self.account(&transaction, stale);
+        let sender = [(transaction.sender(), account)];
+        let height = self.parent.info.height;
+        let switched = self
+            .mempool
+            .on_switch(now.monotonic, height, [transaction.clone()], &sender);
+        for (id, reason) in &switched.refused {
+            tracing::debug!(transaction = %id, %reason, "a transaction of an undone block does not wait again");
+        }
+        if !switched.returned.is_empty() {
+            tracing::debug!(transaction = %transaction.id(), "a transaction of an undone block waits again");
+            self.transactions.outgoing.push(transaction);
+        }
     }
 
     fn admit(
@@ -283,11 +304,7 @@ impl Core {
                 });
                 self.schedule_announcement(effects);
             }
-            Source::Returned => {
-                let count = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-                tracing::info!(count, "transactions of undone blocks wait for a block again");
-                self.schedule_announcement(effects);
-            }
+            Source::Returned => self.schedule_announcement(effects),
             Source::Gossip(message, from) => {
                 let admitted = outcomes.iter().any(Result::is_ok);
                 let verdict = match (group.forged, admitted) {

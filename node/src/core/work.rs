@@ -214,3 +214,6 @@ impl Branches {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
