@@ -9,12 +9,12 @@
 //! that account, to the unit, after every transaction ([`Totals`]). Slashed base units stay there for
 //! ever and still count, so the supply is what the genesis and its reward schedule say.
 //!
-//! *Stake* is held in shares of pools ([`shares`]), so that a slash touches no delegator's record;
-//! *rewards* are a cumulative figure per share ([`rewards`]), so that a block touches one validator's.
+//! *Stake* is held in shares of pools ([`Pool`]), so that a slash touches no delegator's record;
+//! *rewards* are a cumulative figure per share ([`Earnings`]), so that a block touches one validator's.
 //!
 //! *Epochs.* Heights are cut in epochs of `E` blocks. At the end of the *closing block*, the last but
 //! one of an epoch, absent validators are jailed and the set of the next epoch is made and recorded
-//! ([`epochs`]). At the end of the last block of an epoch, stake whose time has come returns.
+//! ([`schedule_after`]). At the end of the last block of an epoch, stake whose time has come returns.
 //!
 //! *Architecture invariant*: no record is rewritten per validator per block; every list is bounded, and
 //! a record fits into a slot (64 KiB).
