@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use aureon_consensus::{Lineage, Schedule};
+use aureon_consensus::Lineage;
 use aureon_node::core::Chain;
 use aureon_protocol::PeerId;
 use aureon_types::{
     Address, Amount, EmptyBlocks, EngineKind, Genesis, SecretKey,
     account::SYSTEM_ADDRESS,
-    genesis::{BftTimeouts, GenesisStake, PoaParameters, PosParameters, RewardSchedule},
+    genesis::{BftTimeouts, GenesisStake, PoaParameters, PosParameters, PowParameters, RewardSchedule},
     hash::blake3,
     transaction::TRANSFER_GAS,
 };
@@ -22,6 +22,13 @@ const SENDERS: u64 = 6;
 /// Addresses that only receive and are in no genesis.
 const STRANGERS: u8 = 3;
 const BALANCE: u64 = 1_000_000_000_000;
+/// Of a round, where validators vote.
+const TIMEOUTS: BftTimeouts = BftTimeouts {
+    propose_ms: 800,
+    vote_ms: 400,
+    increment_ms: 200,
+    ceiling_ms: 4_000,
+};
 /// Least stake of a validator.
 pub(crate) const MIN_STAKE: u64 = 1_000;
 /// What every validator keeps of its delegators' rewards, in hundredths of a percent.
@@ -36,9 +43,6 @@ pub enum SetupError {
     /// The genesis makes no valid engine.
     #[error(transparent)]
     Consensus(#[from] aureon_consensus::ConfigError),
-    /// The genesis selects proof of work, which this simulation does not drive.
-    #[error("the genesis selects proof of work, which this simulation does not drive")]
-    NotVoting,
     /// A seed makes no peer identity.
     #[error(transparent)]
     Identity(#[from] aureon_protocol::StartError),
@@ -50,8 +54,8 @@ pub enum SetupError {
 /// See the module.
 pub(crate) struct Cast {
     pub chain: Chain,
-    /// The validators of the first heights.
-    pub schedule: Schedule,
+    /// Who decides the first heights.
+    pub first: Lineage,
     /// Keys of nodes, those that validate from the first block on first.
     pub validators: Vec<SecretKey>,
     /// Peer ids by node.
@@ -91,11 +95,10 @@ impl Cast {
             empty_blocks: EmptyBlocks::Always,
             gas_limit: 100 * TRANSFER_GAS,
             min_gas_price: 1,
-            timeouts: BftTimeouts {
-                propose_ms: 800,
-                vote_ms: 400,
-                increment_ms: 200,
-                ceiling_ms: 4_000,
+            timeouts: if scenario.engine == Engine::Pow {
+                BftTimeouts::default()
+            } else {
+                TIMEOUTS
             },
             balances,
         };
@@ -109,10 +112,7 @@ impl Cast {
         addresses.extend([pauper.address(), SYSTEM_ADDRESS]);
         let chain = Chain::new(Arc::new(genesis.checked()?));
         Ok(Self {
-            schedule: match chain.genesis_lineage()? {
-                Lineage::Voting(schedule) => schedule,
-                Lineage::Work(_) => return Err(SetupError::NotVoting),
-            },
+            first: chain.genesis_lineage()?,
             chain,
             peers: (0..number(scenario.nodes()))
                 .map(|node| aureon_protocol::peer_id(seed("node", node)))
@@ -127,13 +127,19 @@ impl Cast {
     /// The node whose key is to propose in a round.
     pub fn proposer(&self, height: u64, round: u32) -> usize {
         let proposer = self
-            .schedule
-            .proposer(height, round)
+            .first
+            .schedule()
+            .and_then(|schedule| schedule.proposer(height, round))
             .map(|validator| validator.address);
         self.validators
             .iter()
             .position(|key| Some(key.address()) == proposer)
             .unwrap_or(0)
+    }
+
+    /// Whether blocks are mined.
+    pub fn is_mined(&self) -> bool {
+        self.first.work().is_some()
     }
 
     /// The node that signs as `validator`.
@@ -173,6 +179,15 @@ fn engine(scenario: &Scenario, validators: &[SecretKey]) -> EngineKind {
                 ..PosParameters::new(first.zip(&scenario.stakes).map(stake).collect())
             })
         }
+        Engine::Pow => EngineKind::Pow(PowParameters {
+            difficulty: 1,
+            finality_depth: scenario.finality_depth,
+            reward: RewardSchedule {
+                per_block: 1_001,
+                halving_blocks: 10,
+            },
+            ..PowParameters::with_block_time(scenario.block_time_ms)
+        }),
     }
 }
 

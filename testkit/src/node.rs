@@ -24,7 +24,7 @@ use aureon_node::{
 };
 use aureon_protocol::{PeerId, Status, Topic};
 use aureon_storage::{BlockStore, FlushPolicy, StateStore, StorageError};
-use aureon_types::{Address, Amount, BlockId, SecretKey};
+use aureon_types::{Address, Amount, SecretKey};
 use bytes::Bytes;
 
 use crate::{
@@ -105,6 +105,8 @@ pub(crate) struct Running {
     /// Our head for peers, and what they were told when.
     pub status: Status,
     pub told: Option<(Micros, Status)>,
+    /// Counts the templates that its miner was given; the last one is searched.
+    pub mining: u64,
     tokens: u64,
 }
 
@@ -133,8 +135,10 @@ pub(crate) struct Node {
     pub doomed: Option<Micros>,
     /// Not known to be dishonest.
     pub honest: bool,
-    /// The highest head that it ever announced.
-    pub announced: Option<(u64, BlockId)>,
+    /// Hashes per second.
+    pub hash_rate: u64,
+    /// The best head that it ever announced.
+    pub announced: Option<Status>,
     /// What it does beside and instead of what the rules want.
     pub attacker: Option<Box<dyn Attacker>>,
     /// What its state holds beyond the genesis. For simulations that must fail.
@@ -156,6 +160,7 @@ impl Node {
             skew_ms,
             doomed: None,
             honest: true,
+            hash_rate: 0,
             announced: None,
             attacker: None,
             conjured: None,
@@ -200,13 +205,22 @@ impl Node {
             local_peer: self.peer,
             validator_key: self.key.clone(),
             mempool: mempool::Config::new(&genesis),
-            undecided: ledger.undecided()?,
+            // As in a node: bodies of other branches are read when they are wanted.
+            undecided: if work.is_some() {
+                Vec::new()
+            } else {
+                ledger.undecided()?
+            },
             work,
-            mining: MiningOptions::default(),
+            mining: MiningOptions {
+                threads: usize::from(self.hash_rate > 0),
+                reward: self.key.as_ref().map(SecretKey::address),
+            },
             parent,
             log: records,
             sign_mark,
         };
+        let lineage = start.parent.lineage.clone();
         let mut effects = Vec::new();
         let core = Core::start(self.now(at), start, &mut effects)?;
         self.running = Some(Running {
@@ -229,9 +243,10 @@ impl Node {
             status: Status {
                 height: info.height,
                 head_id: info.id,
-                work: None,
+                work: lineage.work().map(|chain| chain.work().to_bytes()),
             },
             told: None,
+            mining: 0,
             tokens: 0,
         });
         Ok(effects)

@@ -22,17 +22,20 @@ pub enum Engine {
     Poa,
     /// Proof of stake.
     Pos,
+    /// Proof of work.
+    Pow,
 }
 
 impl Engine {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Poa, Self::Pos];
+    pub const ALL: [Self; 3] = [Self::Poa, Self::Pos, Self::Pow];
 
     /// As on the command line and in `genesis.json`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Poa => "poa",
             Self::Pos => "pos",
+            Self::Pow => "pow",
         }
     }
 }
@@ -45,7 +48,7 @@ impl fmt::Display for Engine {
 
 /// A name that no engine has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no engine \"{0}\"; there are poa and pos")]
+#[error("there is no engine \"{0}\"; there are poa, pos and pow")]
 pub struct UnknownEngine(String);
 
 impl FromStr for Engine {
@@ -94,6 +97,14 @@ impl Kind {
     /// All of them.
     pub fn all() -> impl Iterator<Item = Self> {
         Self::HONEST.into_iter().chain(Attack::ALL.map(Self::Attacked))
+    }
+
+    /// Those that make sense under an engine.
+    pub fn of(engine: Engine) -> impl Iterator<Item = Self> {
+        Self::all().filter(move |kind| match kind {
+            Self::Attacked(attack) => attack.fits(engine),
+            _ => true,
+        })
     }
 
     /// As on the command line.
@@ -207,8 +218,10 @@ pub struct Scenario {
     pub seed: u64,
     /// Nodes whose keys validate from the first block on. They have the lowest numbers.
     pub validators: usize,
-    /// What each of these has at stake, under proof of stake.
+    /// What each of these has at stake, under proof of stake; hashes per second, under proof of work.
     pub stakes: Vec<u64>,
+    /// Blocks so far below the head are final, under proof of work.
+    pub finality_depth: u64,
     /// Nodes after them whose keys are to become validators and leave again.
     pub reserves: usize,
     /// Heights of an epoch.
@@ -268,7 +281,11 @@ impl Scenario {
             Kind::EverySync => calm.every_sync(seed, &mut random),
             Kind::Attacked(attack) => calm.attacked(attack, &mut random),
         };
-        scenario.staked(&mut random)
+        let scenario = scenario.staked(&mut random);
+        match engine {
+            Engine::Poa | Engine::Pos => scenario,
+            Engine::Pow => scenario.mined(),
+        }
     }
 
     /// The same with a broken rule.
@@ -294,7 +311,8 @@ mod tests {
 
     #[test]
     fn a_seed_makes_one_scenario_and_everything_that_goes_wrong_ends_before_healing() {
-        for (kind, engine) in Kind::all().flat_map(|kind| Engine::ALL.map(|engine| (kind, engine))) {
+        let both = Engine::ALL.map(|engine| Kind::of(engine).map(move |kind| (kind, engine)));
+        for (kind, engine) in both.into_iter().flatten() {
             assert_eq!(
                 (kind.name().parse(), engine.name().parse()),
                 (Ok(kind), Ok(engine))
@@ -307,9 +325,12 @@ mod tests {
                 );
                 let total: u64 = scenario.stakes.iter().sum();
                 let attacking = scenario.attackers.iter().map(|(node, _)| scenario.stakes[*node]);
+                let (attacking, share): (u64, _) =
+                    (attacking.sum(), if engine == Engine::Pow { 2 } else { 3 });
                 assert!(
-                    attacking.sum::<u64>() * 3 < total,
-                    "{kind} {seed}: fewer than a third attack"
+                    attacking * share < total
+                        || (kind, engine) == (Kind::Attacked(Attack::LongRangeForker), Engine::Pow),
+                    "{kind} {seed}: too many attack"
                 );
                 assert_eq!(scenario.kind, kind);
                 let wrong = scenario.crashes.iter().map(|crash| crash.at);

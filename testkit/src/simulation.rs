@@ -5,6 +5,7 @@ mod checks;
 mod clients;
 mod faults;
 mod gossip;
+mod mining;
 mod peers;
 mod punished;
 mod requests;
@@ -12,7 +13,7 @@ mod work;
 
 use std::collections::BTreeMap;
 
-use aureon_node::core::{Effect, Input, Job, RequestToken, Timer};
+use aureon_node::core::{Effect, Input, Job, MiningWork, RequestToken, Timer};
 use aureon_protocol::{RequestError, Status, Topic};
 use aureon_types::Hash;
 use bytes::Bytes;
@@ -57,6 +58,12 @@ enum Event {
     Deadline,
     /// The write-behind thread looks whether it has something to do.
     WriteBehind,
+    /// A miner looks at what it has tried.
+    Tried {
+        template: u64,
+        work: MiningWork,
+        found: Option<u64>,
+    },
     /// An attacker's turn.
     Attack,
     /// The network tells peers our head, if it is time.
@@ -136,6 +143,10 @@ pub struct Report {
     pub lost: u64,
     /// Ranges of blocks that were imported.
     pub imports: u64,
+    /// Switches of a head to another branch.
+    pub reorgs: u64,
+    /// The most blocks that one of them undid.
+    pub deepest_reorg: u64,
     /// Blocks whose execution said no.
     pub refused_blocks: u64,
     /// Transactions of clients that a node admitted.
@@ -219,6 +230,7 @@ impl Simulation {
     fn begin(&mut self) {
         self.prepare_sabotage();
         self.prepare_attackers();
+        self.prepare_miners();
         self.prepare_power_cut();
         for node in 0..self.nodes.len() {
             let late = node >= self.scenario.keys();
@@ -305,6 +317,11 @@ impl Simulation {
             Event::SubmitAgain => self.submit_again(),
             Event::Deadline => self.on_deadline(),
             Event::WriteBehind => self.write_behind(node),
+            Event::Tried {
+                template,
+                work,
+                found,
+            } => self.tried(node, template, work, found),
             Event::Attack => self.attack(node),
             Event::TellStatus => self.tell_status(node),
             Event::Timer(timer) => self.tell(node, Input::TimerFired(timer)),
@@ -365,8 +382,10 @@ impl Simulation {
             Effect::Log(job) => self.give_log(node, job),
             Effect::Reply { reply, outcome } => self.on_reply(node, reply, outcome),
             // Nobody mines here, and no client asks for templates.
-            Effect::Mine(_) | Effect::ReplyTemplate { .. } | Effect::ReplySeal { .. } => {}
-            Effect::HeadChanged(_) => self.on_head_changed(node),
+            Effect::Mine(work) => self.mine(node, work),
+            // Nobody asks from outside.
+            Effect::ReplyTemplate { .. } | Effect::ReplySeal { .. } => {}
+            Effect::HeadChanged(change) => self.on_head_changed(node, &change),
             Effect::Stop { reason } => {
                 self.trace.record(self.now, node, "stop", reason.as_bytes());
                 self.nodes[node].running = None;

@@ -30,7 +30,7 @@ impl Attacker for EquivocatingProposer {
 
 /// The same block a millisecond later, proposed in the same round.
 fn twin_of_proposal(scene: &mut Scene<'_>, data: &[u8]) -> Option<Bytes> {
-    let own = forge::own_proposal(scene, data)?;
+    let own = forge::own_block(scene, data)?;
     let twin = forge::with_header(&own.block, |header| header.timestamp_ms += 1)?;
     scene.conspiracy.twins.insert(own.block.id(), twin.id());
     Some(forge::propose(scene, &own, &twin))

@@ -1,10 +1,13 @@
 //! A validator that keeps the others busy with what is far away: votes and proposals of its own, well
 //! signed, for rounds and heights that nobody has reached; round certificates that prove nothing; and bytes
-//! that are no message at all.
+//! that are no message at all. A miner does the same with blocks on parents that nobody has.
 
-use aureon_consensus::{Message, RoundCertificate, RoundCertificateKind, RoundSignature};
+use aureon_chain::assembly::ProposedBlock;
+use aureon_consensus::{Message, RoundCertificate, RoundCertificateKind, RoundSignature, pow};
 use aureon_protocol::Topic;
-use aureon_types::{BlockId, SignedVote, Vote, VoteKind};
+use aureon_types::{
+    Block, BlockId, CommitCertificate, Hash, Header, SealedHeader, SignedVote, Vote, VoteKind,
+};
 use bytes::Bytes;
 
 use super::{Act, Attacker, Scene, forge};
@@ -23,6 +26,10 @@ impl Attacker for Flooder {
 
     fn turn(&mut self, scene: &mut Scene<'_>) -> Vec<Act> {
         let count = scene.random.between(1, BURST);
+        if let Some(work) = scene.running.core.lineage().work() {
+            let rules = *work.rules();
+            return (0..count).filter_map(|_| orphan(scene, &rules)).collect();
+        }
         (0..count)
             .filter_map(|_| match scene.random.between(0, 9) {
                 0..=5 => Some(Act::Publish(Topic::Consensus, far_vote(scene)?)),
@@ -92,6 +99,38 @@ fn empty_claim(scene: &mut Scene<'_>) -> Option<Bytes> {
         vec![signature],
     ))
     .encode(0)
+}
+
+/// A block far ahead on a parent that nobody has, with work that its own easy target asks for; sometimes
+/// bytes that are no block.
+fn orphan(scene: &mut Scene<'_>, rules: &pow::Rules) -> Option<Act> {
+    if scene.random.percent(20) {
+        return Some(Act::Publish(Topic::Blocks, noise(scene)));
+    }
+    let (height, _) = far(scene);
+    let mut parent = [9; 32];
+    parent[..8].copy_from_slice(&scene.random.draw().to_be_bytes());
+    let header = Header {
+        genesis_id: scene.genesis_id,
+        height,
+        parent_id: BlockId(parent),
+        timestamp_ms: rules.genesis_timestamp_ms + scene.random.between(0, 1 << 40),
+        proposer: scene.key.address(),
+        transactions_root: Hash::ZERO,
+        receipts_root: Hash::ZERO,
+        state_root: Hash::ZERO,
+        gas_used: 0,
+        gas_limit: 1,
+        previous_commit_hash: CommitCertificate::hash(b""),
+        next_validators_hash: Hash::ZERO,
+        target: Some([0xff; 32]),
+    };
+    let seal = forge::seal(&header)?;
+    let block = Block::new(SealedHeader::new(header, seal), Bytes::new(), Vec::new()).ok()?;
+    Some(Act::Publish(
+        Topic::Blocks,
+        ProposedBlock::encode(&block, None, 0),
+    ))
 }
 
 fn noise(scene: &mut Scene<'_>) -> Bytes {

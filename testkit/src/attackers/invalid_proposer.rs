@@ -4,7 +4,6 @@
 use aureon_protocol::Topic;
 use aureon_types::{Block, BlockId, CommitCertificate, Hash, Header, SignedTransaction, merkle};
 use bytes::Bytes;
-use prost::Message as _;
 
 use super::{Act, Attacker, Scene, forge};
 
@@ -46,7 +45,7 @@ impl Attacker for InvalidProposer {
 
 impl InvalidProposer {
     fn spoil(&mut self, scene: &mut Scene<'_>, data: &[u8]) -> Option<Bytes> {
-        let own = forge::own_proposal(scene, data)?;
+        let own = forge::own_block(scene, data)?;
         let spoilt = self.spoilt_block(&own.block)?;
         self.spoilt = self.spoilt.wrapping_add(1);
         scene.conspiracy.twins.insert(own.block.id(), spoilt.id());
@@ -70,10 +69,7 @@ fn with_body(block: &Block, spoil: fn(&mut Vec<SignedTransaction>) -> Option<()>
     spoil(&mut transactions)?;
     let mut header = block.header().clone();
     header.transactions_root = merkle::root(transactions.iter().map(SignedTransaction::leaf));
-    let mut message = block.to_proto();
-    message.header = Some(header.encode());
-    message.transactions = transactions.iter().map(SignedTransaction::to_proto).collect();
-    Block::decode(&message.encode_to_vec()).ok()
+    forge::remade(header, &transactions, block)
 }
 
 fn repeat(transactions: &mut Vec<SignedTransaction>) -> Option<()> {

@@ -12,6 +12,8 @@ mod equivocating_proposer;
 mod flooder;
 mod forge;
 mod invalid_proposer;
+mod long_range_forker;
+mod selfish_miner;
 mod signature_corrupter;
 mod time_liar;
 mod vote_withholder;
@@ -20,11 +22,15 @@ use std::{collections::BTreeMap, fmt};
 
 use aureon_node::core::Job;
 use aureon_proto::v1 as proto;
-use aureon_protocol::Topic;
+use aureon_protocol::{Status, Topic};
 use aureon_types::{BlockId, GenesisId, SecretKey};
 use bytes::Bytes;
 
-use crate::{node::Running, random::Random, scenario::Micros};
+use crate::{
+    node::Running,
+    random::Random,
+    scenario::{Engine, Micros},
+};
 
 /// What an attacker does. See the file of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,11 +49,15 @@ pub enum Attack {
     Flooder,
     /// Passes on and answers what others signed with a bit changed in a signature.
     SignatureCorrupter,
+    /// Keeps the blocks that it mines to itself as long as they are ahead.
+    SelfishMiner,
+    /// Shows a branch that begins below what is final.
+    LongRangeForker,
 }
 
 impl Attack {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::EquivocatingProposer,
         Self::DoubleVoter,
         Self::VoteWithholder,
@@ -55,6 +65,8 @@ impl Attack {
         Self::TimeLiar,
         Self::Flooder,
         Self::SignatureCorrupter,
+        Self::SelfishMiner,
+        Self::LongRangeForker,
     ];
 
     /// As on the command line.
@@ -67,6 +79,17 @@ impl Attack {
             Self::TimeLiar => "time-liar",
             Self::Flooder => "flooder",
             Self::SignatureCorrupter => "signature-corrupter",
+            Self::SelfishMiner => "selfish-miner",
+            Self::LongRangeForker => "long-range-forker",
+        }
+    }
+
+    /// Whether there is such an attacker under an engine.
+    pub fn fits(self, engine: Engine) -> bool {
+        match self {
+            Self::EquivocatingProposer | Self::DoubleVoter | Self::VoteWithholder => engine != Engine::Pow,
+            Self::SelfishMiner => engine == Engine::Pow,
+            _ => true,
         }
     }
 
@@ -80,6 +103,8 @@ impl Attack {
             Self::TimeLiar => Box::new(time_liar::TimeLiar),
             Self::Flooder => Box::new(flooder::Flooder),
             Self::SignatureCorrupter => Box::new(signature_corrupter::SignatureCorrupter),
+            Self::SelfishMiner => Box::new(selfish_miner::SelfishMiner::default()),
+            Self::LongRangeForker => Box::new(long_range_forker::LongRangeForker),
         }
     }
 }
@@ -177,6 +202,24 @@ pub(crate) trait Attacker {
     /// Changes the answer to a peer's question.
     fn answer(&mut self, scene: &mut Scene<'_>, response: &mut proto::SyncResponse) {
         let _ = (scene, response);
+    }
+
+    /// Something of others has arrived; what it does about it.
+    fn heard(&mut self, scene: &mut Scene<'_>, topic: Topic, data: &Bytes) -> Vec<Act> {
+        let _ = (scene, topic, data);
+        Vec::new()
+    }
+
+    /// Changes what the node tells of its head.
+    fn status(&mut self, scene: &mut Scene<'_>, status: Status) -> Status {
+        let _ = scene;
+        status
+    }
+
+    /// Whether it has cut itself off: it hears and says nothing.
+    fn is_silent(&self, running: &Running) -> bool {
+        let _ = running;
+        false
     }
 
     /// Changes what the node gives its ledger to do.

@@ -1,4 +1,4 @@
-//! A relay that spoils what others signed, under a right id: before it passes a vote, proposal, block or
+//! A relay that spoils what others signed or sealed, under a right id: before it passes a vote, proposal, block or
 //! transaction on, it sends the same with one bit of a signature changed, and so it answers questions. Who
 //! condemned the id instead of the bytes would refuse the true one afterwards.
 
@@ -77,7 +77,11 @@ fn spoil_vote(random: &mut Random, data: &[u8]) -> Option<Bytes> {
 fn spoil_proposed(random: &mut Random, data: &[u8]) -> Option<Bytes> {
     let mut proposed = proto::ProposedBlock::decode(data).ok()?;
     if random.percent(50) {
-        flip(random, proposed.proposal.as_mut()?.signature.as_mut()?);
+        let signature = proposed
+            .proposal
+            .as_mut()
+            .and_then(|proposal| proposal.signature.as_mut());
+        flip(random, signature.or(proposed.seal.as_mut())?);
     } else {
         spoil_transactions(random, &mut proposed.transactions)?;
     }

@@ -13,14 +13,18 @@ pub(super) struct TimeLiar;
 
 impl Attacker for TimeLiar {
     fn job(&mut self, scene: &mut Scene<'_>, job: &mut Job) {
-        let Job::Build(building) = job else { return };
-        let parent = building.params.parent.timestamp_ms;
-        building.params.timestamp_ms = match scene.random.between(0, 4) {
+        let params = match job {
+            Job::Build(building) => &mut building.params,
+            Job::Template(templating) => &mut templating.params,
+            _ => return,
+        };
+        let parent = params.parent.timestamp_ms;
+        params.timestamp_ms = match scene.random.between(0, 4) {
             0 => parent + 1,
             1 => parent,
             2 => parent + scene.random.between(1, 3_000),
             3 => parent + scene.random.between(3_000, 60 * MINUTE_MS),
-            _ => building.params.timestamp_ms,
+            _ => params.timestamp_ms,
         };
     }
 

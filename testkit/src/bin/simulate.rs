@@ -31,7 +31,7 @@ struct Arguments {
     /// if not given.
     #[arg(long)]
     scenario: Option<Kind>,
-    /// poa or pos; all of them if not given.
+    /// poa, pos or pow; all of them if not given.
     #[arg(long)]
     engine: Option<Engine>,
     /// Threads; simulations share nothing.
@@ -59,6 +59,9 @@ struct Total {
     torn: u64,
     included: u64,
     sets: u64,
+    offences: u64,
+    reorgs: u64,
+    deepest_reorg: u64,
     highest_round: u32,
     failed: Option<(u64, String)>,
 }
@@ -71,6 +74,9 @@ impl Total {
         self.torn += report.torn;
         self.included += report.included;
         self.sets += report.sets;
+        self.offences += report.offences;
+        self.reorgs += report.reorgs;
+        self.deepest_reorg = self.deepest_reorg.max(report.deepest_reorg);
         self.highest_round = self.highest_round.max(report.highest_round);
         if let Some(violation) = report.violation
             && self.failed.as_ref().is_none_or(|(failed, _)| seed < *failed)
@@ -119,24 +125,25 @@ fn main() -> ExitCode {
     let engines = arguments
         .engine
         .map_or(Engine::ALL.to_vec(), |engine| vec![engine]);
-    let kinds: Vec<Kind> = arguments
-        .scenario
-        .map_or_else(|| Kind::all().collect(), |kind| vec![kind]);
-    for (engine, kind) in engines
-        .iter()
-        .flat_map(|engine| kinds.iter().map(|kind| (*engine, *kind)))
-    {
+    let wanted = |engine: Engine| {
+        let kinds = Kind::of(engine).filter(|kind| arguments.scenario.is_none_or(|wanted| wanted == *kind));
+        kinds.map(move |kind| (engine, kind))
+    };
+    for (engine, kind) in engines.into_iter().flat_map(wanted) {
         let start = Instant::now();
         let total = run_all(&arguments, engine, kind);
         println!(
-            "{engine} {kind}: {} seeds, {} blocks, {} crashes ({} in the middle of a sync), {} transactions included, {} validator sets, highest round {}, {:.1} s",
+            "{engine} {kind}: {} seeds, {} blocks, {} crashes ({} in the middle of a sync), {} transactions included, {} validator sets, {} contradictions, highest round {}, {} reorgs, {} blocks at most, {:.1} s",
             total.runs,
             total.blocks,
             total.crashes,
             total.torn,
             total.included,
             total.sets,
+            total.offences,
             total.highest_round,
+            total.reorgs,
+            total.deepest_reorg,
             start.elapsed().as_secs_f64()
         );
         if let Some((seed, what)) = total.failed {

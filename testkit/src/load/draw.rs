@@ -83,6 +83,8 @@ impl Load {
                 reserve_at.into_iter().collect(),
                 Action::Unbond { amount: bonded },
             ),
+            // There is nothing to join.
+            (Engine::Pow, _) => return Vec::new(),
             (Engine::Poa, step) => {
                 let signers = voters.iter().filter_map(|voter| self.place_of(voter));
                 let key = |wanted| (step == wanted).then_some(*reserve);
@@ -138,7 +140,8 @@ impl Load {
             (Engine::Pos, false) => self.delegator(random),
             (Engine::Pos, true) => self.validator(random),
             (Engine::Poa, false) => self.usurper(random),
-            (Engine::Poa, true) => self.transfer(random),
+            (Engine::Poa | Engine::Pow, true) => self.transfer(random),
+            (Engine::Pow, false) => self.delegator(random),
         }
     }
 

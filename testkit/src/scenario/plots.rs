@@ -3,6 +3,11 @@
 use super::{Crash, DiskName, Engine, Kind, MILLISECOND, Partition, PowerCut, SECOND, Sabotage, Scenario};
 use crate::{attackers::Attack, random::Random};
 
+/// Block time of proof of work: above ten times what a message takes, so that few blocks are orphans.
+const MINED_BLOCK_TIME_MS: u64 = 500;
+/// Hashes that a block of the first target takes on average: one zero byte.
+const FIRST_TRIES: u64 = 256;
+
 impl Scenario {
     pub(super) fn calm(engine: Engine, seed: u64, random: &mut Random) -> Self {
         Self {
@@ -11,7 +16,8 @@ impl Scenario {
             seed,
             validators: 4,
             stakes: Vec::new(),
-            reserves: 1,
+            finality_depth: 12,
+            reserves: if engine == Engine::Pow { 0 } else { 1 },
             epoch_blocks: 4,
             max_missed_basis_points: 5_000,
             followers: 0,
@@ -48,6 +54,8 @@ impl Scenario {
         let sides = (0..self.nodes()).map(|_| random.percent(50)).collect();
         Self {
             kind: Kind::Storm,
+            // A side of a cut may mine a while alone.
+            finality_depth: 20,
             loss_percent: 5,
             duplicate_percent: 5,
             delay: (MILLISECOND, 50 * MILLISECOND),
@@ -147,12 +155,23 @@ impl Scenario {
     }
     /// One of four, or two of seven.
     pub(super) fn attacked(self, attack: Attack, random: &mut Random) -> Self {
-        let (validators, attackers) = if random.percent(25) { (7, 2) } else { (4, 1) };
+        let alone = matches!(attack, Attack::SelfishMiner | Attack::LongRangeForker);
+        let (validators, attackers) = if random.percent(25) && !alone {
+            (7, 2)
+        } else {
+            (4, 1)
+        };
         let first = random.below(validators);
         let attackers: Vec<_> = (0..attackers)
             .map(|next| ((first + next) % validators, attack))
             .collect();
-        let heal_at = 4 * SECOND;
+        // A branch must outgrow the finality depth before it is shown.
+        let mined_fork = attack == Attack::LongRangeForker && self.engine == Engine::Pow;
+        let (heal_at, finality_depth) = if mined_fork {
+            (18 * SECOND, 5)
+        } else {
+            (4 * SECOND, 16)
+        };
         let honest = (first + attackers.len()) % validators;
         let crash = random.percent(40).then(|| Crash {
             at: random.between(SECOND / 2, heal_at - SECOND),
@@ -166,6 +185,7 @@ impl Scenario {
             // Who attacks must stay a minority: nobody is jailed for being slow.
             max_missed_basis_points: 10_000,
             attackers,
+            finality_depth,
             loss_percent: 2,
             duplicate_percent: 2,
             delay: (MILLISECOND, 30 * MILLISECOND),
@@ -176,11 +196,15 @@ impl Scenario {
             ..self
         }
     }
+
     /// Unequal stakes, of which attackers hold little enough.
     pub(super) fn staked(self, random: &mut Random) -> Self {
-        let stake = |node: usize| match self.is_attacked_by(node) {
-            true => random.between(100, 200),
-            false => random.between(200, 400),
+        let stake = |node: usize| match (self.attack_of(node), self.engine) {
+            (Some(Attack::LongRangeForker), Engine::Pow) => random.between(1_200, 1_600),
+            // Beside three others, less than half of all.
+            (Some(Attack::SelfishMiner), _) => random.between(300, 500),
+            (Some(_), _) => random.between(100, 200),
+            (None, _) => random.between(200, 400),
         };
         let stakes = (0..self.validators)
             .map(stake)
@@ -191,7 +215,43 @@ impl Scenario {
         }
     }
 
-    fn is_attacked_by(&self, node: usize) -> bool {
-        self.attackers.iter().any(|(attacker, _)| *attacker == node)
+    fn attack_of(&self, node: usize) -> Option<Attack> {
+        let of = |(attacker, attack): &(usize, Attack)| (*attacker == node).then_some(*attack);
+        self.attackers.iter().find_map(of)
+    }
+
+    /// The same where blocks are mined: hash rates instead of stakes, and more time, because miners wait a
+    /// second for peers before they begin, and blocks come when they come.
+    pub(super) fn mined(self) -> Self {
+        let more = 3 * SECOND;
+        // So many hashes together find a block in a block time.
+        let total: u64 = self.stakes.iter().sum();
+        let together = FIRST_TRIES.saturating_mul(1_000) / MINED_BLOCK_TIME_MS;
+        let rate = |stake: &u64| (stake.saturating_mul(together) / total.max(1)).max(1);
+        Self {
+            stakes: self.stakes.iter().map(rate).collect(),
+            followers_at: self.followers_at + more,
+            block_time_ms: MINED_BLOCK_TIME_MS,
+            heal_at: self.heal_at + more,
+            crashes: self
+                .crashes
+                .into_iter()
+                .map(|crash| Crash {
+                    at: crash.at + more,
+                    ..crash
+                })
+                .collect(),
+            partition: self.partition.map(|partition| Partition {
+                at: partition.at + more,
+                until: partition.until + more,
+                ..partition
+            }),
+            // Their disks are idle most of the time.
+            strike_at_work: true,
+            // So that some become final.
+            blocks_after: self.finality_depth + 6,
+            deadline: 2 * self.deadline,
+            ..self
+        }
     }
 }

@@ -50,6 +50,19 @@ impl Simulation {
         told
     }
 
+    /// Whether its attacker keeps a node from hearing and saying anything.
+    pub(super) fn is_silent(&self, node: usize) -> bool {
+        let node = &self.nodes[node];
+        let attacker = node.attacker.as_ref().zip(node.running.as_ref());
+        attacker.is_some_and(|(attacker, running)| attacker.is_silent(running))
+    }
+
+    /// An attacker hears what its node hears.
+    pub(super) fn overhear(&mut self, node: usize, topic: Topic, data: &Bytes) {
+        let acts = self.with_attacker(node, |attacker, scene| attacker.heard(scene, topic, data));
+        self.perform_acts(node, acts.unwrap_or_default());
+    }
+
     /// Publishes what a node has made or signed, or what its attacker makes of that.
     pub(super) fn release(&mut self, node: usize, topic: Topic, data: Bytes) {
         let acts = self.with_attacker(node, |attacker, scene| {

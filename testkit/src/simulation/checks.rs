@@ -6,7 +6,8 @@ use aureon_chain::{
     assembly::ProposedBlock,
     execution::{StateCommitment as _, StateReader as _},
 };
-use aureon_node::adapters::View;
+use aureon_consensus::pow;
+use aureon_node::{adapters::View, core::HeadChange};
 use aureon_protocol::{Status, Topic};
 use aureon_storage::StorageError;
 use aureon_types::{Amount, BlockId, CommitCertificate, ValidatorSet};
@@ -15,7 +16,7 @@ use super::{
     Simulation,
     punished::{Occasion, occasion},
 };
-use crate::scenario::SECOND;
+use crate::{node::Running, scenario::SECOND};
 
 /// Accounts read at once when all are added up.
 const PAGE: usize = 64;
@@ -27,6 +28,8 @@ pub(super) struct Checks {
     decided: BTreeMap<u64, BlockId>,
     /// What honest validators have signed.
     signed: BTreeMap<Occasion, String>,
+    /// Each node's chain, as its announcements tell it.
+    followed: BTreeMap<usize, BTreeMap<u64, BlockId>>,
     /// How far each node's chain was looked at.
     looked: BTreeMap<usize, u64>,
     /// Who decides each height.
@@ -62,33 +65,52 @@ impl Simulation {
 
     /// A head that was announced is a promise.
     pub(super) fn announce(&mut self, node: usize, status: Status) {
-        let head = (status.height, status.head_id);
-        let known = self.nodes[node].announced.get_or_insert(head);
-        if head.0 > known.0 {
-            *known = head;
+        let known = self.nodes[node].announced.get_or_insert(status);
+        if rank(&status) > rank(known) {
+            *known = status;
         }
     }
 
-    pub(super) fn on_head_changed(&mut self, node: usize) {
+    pub(super) fn on_head_changed(&mut self, node: usize, change: &HeadChange) {
         self.moved = true;
         let Some(running) = self.running(node) else { return };
-        let (height, head_id) = running.core.head();
-        self.trace.record(self.now, node, "head", head_id.as_bytes());
-        self.report.height = self.report.height.max(height);
+        let status = status_of(running);
+        self.trace
+            .record(self.now, node, "head", status.head_id.as_bytes());
+        let undone = u64::try_from(change.undone.len()).unwrap_or(u64::MAX);
+        self.report.reorgs += u64::from(undone > 0);
+        self.report.deepest_reorg = self.report.deepest_reorg.max(undone);
         if self.nodes[node].honest {
-            self.announce(
-                node,
-                Status {
-                    height,
-                    head_id,
-                    work: None,
-                },
-            );
+            self.report.height = self.report.height.max(status.height);
+            self.announce(node, status);
+            if let Err(what) = self.follow(node, change) {
+                self.violate(format!("node {node}: {what}"));
+            }
             self.check_chain(node);
             if let Err(what) = self.settle_punished(node) {
                 self.violate(what);
             }
         }
+    }
+
+    /// Whoever follows a node by its announcements has the same chain: what is undone was on top, what is
+    /// applied comes next.
+    fn follow(&mut self, node: usize, change: &HeadChange) -> Result<(), String> {
+        let chain = self.checks.followed.entry(node).or_default();
+        for undone in &change.undone {
+            let top = chain.pop_last();
+            if top != Some(*undone) {
+                return Err(format!("{undone:?} was undone, and the chain ends with {top:?}"));
+            }
+        }
+        for (height, id) in &change.applied {
+            let top = chain.last_key_value().map_or(0, |(height, _)| *height);
+            if *height != top + 1 {
+                return Err(format!("block {height} was applied on block {top}"));
+            }
+            chain.insert(*height, *id);
+        }
+        Ok(())
     }
 
     /// After a start: nothing is lost, and nothing is different.
@@ -98,19 +120,31 @@ impl Simulation {
             return;
         }
         let Some(running) = self.running(node) else { return };
-        let (height, _) = running.core.head();
-        if let Some((announced, id)) = self.nodes[node].announced
-            && announced > height
+        let status = status_of(running);
+        let chain = (1..=status.height)
+            .map(|height| {
+                Ok((
+                    height,
+                    running.services.blocks.block_id(height)?.unwrap_or_default(),
+                ))
+            })
+            .collect::<Result<_, StorageError>>();
+        match chain {
+            Ok(chain) => drop(self.checks.followed.insert(node, chain)),
+            Err(error) => return self.violate(error.to_string()),
+        }
+        if let Some(announced) = &self.nodes[node].announced
+            && rank(announced) > rank(&status)
         {
             return self.violate(format!(
-                "node {node} announced block {announced} ({id}) and came back with {height}"
+                "node {node} announced {announced:?} and came back with {status:?}"
             ));
         }
         self.checks.looked.remove(&node);
         self.check_chain(node);
     }
 
-    /// One block per height and no gap, up to the head; the head's state and supply.
+    /// One final block per height and no gap; the head's state and supply.
     fn check_chain(&mut self, node: usize) {
         if let Err(what) = self.look_at_chain(node) {
             self.violate(format!("node {node}: {what}"));
@@ -124,7 +158,11 @@ impl Simulation {
         };
         let (head, head_id) = running.core.head();
         let blocks = &running.services.blocks;
-        for height in from + 1..=head {
+        let last_final = match running.core.lineage().work() {
+            Some(work) => head.saturating_sub(work.rules().finality_depth),
+            None => head,
+        };
+        for height in from + 1..=last_final {
             let id = blocks.block_id(height).map_err(told)?;
             let id = id.ok_or_else(|| format!("its head is {head} and block {height} is missing"))?;
             match self.checks.decided.insert(height, id) {
@@ -159,7 +197,7 @@ impl Simulation {
                 "after block {head} there are {supply} base units instead of {due}"
             ));
         }
-        self.checks.looked.insert(node, head);
+        self.checks.looked.insert(node, last_final.max(from));
         self.look_at_sets(node)
     }
 
@@ -203,7 +241,14 @@ impl Simulation {
         };
         self.moved = false;
         let healed_at = goal.saturating_sub(self.scenario.blocks_after);
+        // Where blocks are mined, all must have come to the same one.
+        let at_goal = |node: usize| {
+            let running = self.nodes[node].running.as_ref()?;
+            running.services.blocks.block_id(goal).ok().flatten()
+        };
+        let blocks: BTreeSet<_> = self.honest().map(at_goal).collect();
         self.finished = self.load.is_resubmitted()
+            && blocks.len() == 1
             && self.unpunished(healed_at).next().is_none()
             && self.honest().all(|node| {
                 self.nodes[node].running.as_ref().is_some_and(|running| {
@@ -278,6 +323,10 @@ impl Simulation {
                 return Err(format!("block {height} does not follow block {parent}"));
             }
             parent = header.id();
+            if self.cast.is_mined() {
+                pow::check_work(&header).map_err(told)?;
+                continue;
+            }
             let certificate = services
                 .blocks
                 .certificate(height)
@@ -295,6 +344,22 @@ impl Simulation {
             self.report.highest_round = self.report.highest_round.max(certificate.round);
         }
         Ok(())
+    }
+}
+
+/// A head that counts more, counts more: by work, or by height.
+fn rank(status: &Status) -> (Option<[u8; 32]>, u64) {
+    let height = if status.work.is_some() { 0 } else { status.height };
+    (status.work, height)
+}
+
+/// The head of a node, as it tells it.
+fn status_of(running: &Running) -> Status {
+    let (height, head_id) = running.core.head();
+    Status {
+        height,
+        head_id,
+        work: running.core.lineage().work().map(|chain| chain.work().to_bytes()),
     }
 }
 

@@ -1,7 +1,6 @@
 //! What goes wrong, and how it ends.
 
 use aureon_node::core::LogJob;
-use aureon_types::BlockId;
 
 use super::{Event, Simulation};
 use crate::scenario::{DiskName, MILLISECOND, Micros, PowerCut, SECOND};
@@ -185,12 +184,16 @@ impl Simulation {
         self.healed = true;
         self.nodes.iter_mut().for_each(|node| node.doomed = None);
         self.reunite();
-        let highest = self.highest().map_or(0, |(height, _)| height);
-        self.goal = Some(highest + self.scenario.blocks_after);
+        self.goal = Some(self.highest() + self.scenario.blocks_after);
         self.schedule(2 * SECOND, 0, Event::SubmitAgain);
     }
 
-    pub(super) fn highest(&self) -> Option<(u64, BlockId)> {
-        self.nodes.iter().filter_map(|node| node.announced).max()
+    /// The highest block that an honest node has announced.
+    pub(super) fn highest(&self) -> u64 {
+        let honest = self.nodes.iter().filter(|node| node.honest);
+        honest
+            .filter_map(|node| node.announced.map(|status| status.height))
+            .max()
+            .unwrap_or(0)
     }
 }

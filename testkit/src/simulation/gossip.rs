@@ -105,6 +105,7 @@ impl Simulation {
             return;
         }
         self.report.delivered += 1;
+        self.overhear(node, topic, &data);
         let peer = self.nodes[from].peer;
         let Some(running) = self.running(node) else { return };
         let message = GossipToken(running.token());

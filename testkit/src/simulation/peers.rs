@@ -19,6 +19,8 @@ impl Simulation {
     pub(super) fn is_cut(&self, a: usize, b: usize) -> bool {
         let apart = self.scenario.apart.contains(&(a.min(b), a.max(b)));
         apart
+            || self.is_silent(a)
+            || self.is_silent(b)
             || self
                 .sides
                 .as_ref()
@@ -74,6 +76,8 @@ impl Simulation {
 
     pub(super) fn set_status(&mut self, node: usize, status: Status) {
         self.announce(node, status);
+        let told = self.with_attacker(node, |attacker, scene| attacker.status(scene, status));
+        let status = told.unwrap_or(status);
         if let Some(running) = self.running(node) {
             running.status = status;
         }

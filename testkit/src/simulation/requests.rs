@@ -13,6 +13,8 @@ use crate::{
 
 /// How long an answer may take.
 const TIMEOUT: Micros = 10 * SECOND;
+/// The same where blocks are mined: far less than the time until a block is final, as in a real network.
+const TIMEOUT_OF_MINERS: Micros = 2 * SECOND;
 /// How soon the network says that a request cannot be made.
 const AT_ONCE: Micros = 1;
 
@@ -29,8 +31,13 @@ impl Simulation {
         }
         let data = body.encode_to_vec();
         self.trace.record(self.now, node, "ask", &data);
+        let timeout = if self.cast.is_mined() {
+            TIMEOUT_OF_MINERS
+        } else {
+            TIMEOUT
+        };
         self.schedule_own(
-            TIMEOUT,
+            timeout,
             node,
             Event::NoAnswer {
                 token,
