@@ -11,7 +11,7 @@ use crate::{
 
 /// A consensus engine. Every node of a network runs the one that the genesis selects.
 pub enum Engine {
-    /// Tendermint: proof of authority.
+    /// Tendermint: proof of authority and proof of stake.
     Bft(Box<Bft>),
     /// Nakamoto: proof of work.
     Pow(Box<Pow>),

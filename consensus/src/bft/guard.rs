@@ -5,8 +5,9 @@
 //!    may be given out again, byte for byte.
 //! 2. *No signature before it is known what this key signed.* The mark is missing, or older than the
 //!    chain (a restored backup, a wiped disk, a key that moved): the validator listens for two round
-//!    timeouts, then signs only in later rounds than any vote that it heard, its own above all. The
-//!    same where the mark survived and the log did not: only later rounds than the mark's.
+//!    timeouts, then signs only in later rounds than any vote under its key that it heard, and than any
+//!    vote of others in the running height (whoever was there may have had our vote). The same where
+//!    the mark survived and the log did not: only later rounds than the mark's.
 //! 3. *Two signers with one key: the one that notices stops.* A valid vote under our key, above our
 //!    mark and not in our log, was made by another process.
 //!

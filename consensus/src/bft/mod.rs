@@ -16,6 +16,11 @@
 //! - After a commit the step timers are dropped; after a range import the core just starts the next
 //!   height, with a fresh log.
 //!
+//! *Validators change* with the lineage of each committed block ([`Input::Committed`]): the next height
+//! starts with the set of its epoch. Whether this node signs, and keeps a log, is decided anew for each
+//! height; who becomes a validator with an old sign-mark listens first. Messages for a height whose set
+//! no block here has fixed yet cannot be judged and are dropped ([`crate::DropReason::UnknownValidators`]).
+//!
 //! *Restart*: the log's records are fed in order, as if they came again; see `replay`.
 //!
 //! *Why a stalled network resumes*: round timeouts grow linearly up to a ceiling, votes and round
