@@ -306,3 +306,32 @@ fn newcomers_do_not_keep_a_leaver_in() {
         assert!(epochs < 5);
     }
 }
+
+/// It leaves whenever it has proposed, to get rid of its debt, and is back an epoch later.
+#[test]
+fn leaving_after_a_turn_and_coming_back_gains_nothing() {
+    let members: Vec<_> = (0..11).map(|name| (name, 10)).collect();
+    let (with, without) = (named(&members), named(&members[1..]));
+    let clever = validator(0, 10).address;
+    let (mut epoch, mut turns, mut heights) = (Epoch::genesis(with.clone(), 4), 0_u64, 0_u64);
+    for _ in 0..2_000 {
+        let is_in = epoch.set().get(&clever).is_some();
+        let mine = (epoch.first()..=epoch.last())
+            .filter(|height| epoch.proposer(*height, 0).address == clever)
+            .count();
+        if is_in {
+            heights += 4;
+            turns += mine as u64;
+        }
+        epoch = epoch.next(if is_in && mine > 0 {
+            without.clone()
+        } else {
+            with.clone()
+        });
+    }
+    assert!(turns > 50);
+    assert!(
+        turns * 11 <= heights,
+        "{turns} turns in {heights} heights, due is one in eleven"
+    );
+}
