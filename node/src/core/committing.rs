@@ -73,7 +73,7 @@ impl Core {
         self.blocks.committed(info.height);
         self.mempool
             .on_block(now.monotonic, info.height, executed.senders());
-        self.forget_old_evidence(info.height);
+        self.cross_off_evidence(&executed);
         self.tell_pending();
         let (height, id) = (info.height, info.id);
         let transactions = executed.block().transactions().len();

@@ -15,15 +15,17 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use aureon_chain::system::AUTHORITY_EVIDENCE_EPOCHS;
-use aureon_types::{Address, EngineKind, Evidence, Genesis};
+use aureon_chain::{import::ExecutedBlock, system::AUTHORITY_EVIDENCE_EPOCHS};
+use aureon_types::{Action, Address, EngineKind, Evidence, Genesis};
 
 use super::Core;
+use crate::adapters::View;
 
 /// Offences that are kept. More are possible only while many validators cheat at many heights.
 const MAX_EVIDENCE: usize = 256;
-/// Accusations of one block: they are paid for by its builder.
-const MAX_ACCUSATIONS: usize = 8;
+/// Offences that go along with an order for a block. Few of them are punished already: what others'
+/// blocks punished is crossed off when those are committed.
+const MAX_DUE: usize = 32;
 
 /// One offence: a validator is punished once for a height.
 pub type Offence = (u64, Address);
@@ -78,7 +80,7 @@ impl Offences {
 
     /// Those for a block, the oldest first.
     pub(super) fn due(&self) -> Vec<Evidence> {
-        self.known.values().take(MAX_ACCUSATIONS).cloned().collect()
+        self.known.values().take(MAX_DUE).cloned().collect()
     }
 
     /// All.
@@ -101,28 +103,49 @@ impl Core {
         }
     }
 
-    /// The head moved to `height`.
-    pub(super) fn forget_old_evidence(&mut self, height: u64) {
-        if let Some(window) = evidence_window(&self.chain.genesis) {
-            self.offences.forget_below(height.saturating_sub(window));
+    /// `block` is the new head: what it punished is done with, and so is what the next block can punish no
+    /// more.
+    pub(super) fn cross_off_evidence(&mut self, block: &ExecutedBlock<View>) {
+        let settled = punished_by(block);
+        if !settled.is_empty() {
+            self.offences.settle(&settled);
+        }
+        if let Some(first) = oldest_punishable(&self.chain.genesis, block.header().height) {
+            self.offences.forget_below(first);
         }
     }
 }
 
-/// Heights for which evidence counts at most; `None` where there is no evidence.
-fn evidence_window(genesis: &Genesis) -> Option<u64> {
+/// The offences that a block punished.
+fn punished_by(block: &ExecutedBlock<View>) -> Vec<Offence> {
+    let done = block.block().transactions().iter().zip(block.receipts().iter());
+    done.filter(|(_, receipt)| receipt.failure.is_none())
+        .filter_map(|(signed, _)| match &signed.transaction().action {
+            Action::Evidence(evidence) => Some((evidence.height(), evidence.offender())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The lowest height for which the block above `head` takes evidence; `None` where there is none.
+fn oldest_punishable(genesis: &Genesis, head: u64) -> Option<u64> {
     let epochs = match &genesis.engine {
         EngineKind::Pow(_) => return None,
         EngineKind::Pos(parameters) => parameters.unbonding_epochs,
         EngineKind::Poa(_) => AUTHORITY_EVIDENCE_EPOCHS,
     };
     let blocks = genesis.engine.epoch_blocks()?;
-    Some(blocks.saturating_mul(epochs.saturating_add(1)))
+    // Heights are counted from 1, so the next height's epoch is this.
+    let epoch = head.checked_div(blocks)?.saturating_sub(epochs);
+    Some(epoch.saturating_mul(blocks).saturating_add(1))
 }
 
 #[cfg(test)]
 mod tests {
-    use aureon_types::{BlockId, GenesisId, SecretKey, SignedVote, Vote, VoteKind};
+    use aureon_types::{
+        BlockId, EmptyBlocks, GenesisId, SecretKey, SignedVote, Vote, VoteKind,
+        genesis::{BftTimeouts, PoaParameters},
+    };
 
     use super::*;
 
@@ -159,13 +182,35 @@ mod tests {
     }
 
     #[test]
+    fn evidence_counts_as_long_as_the_chain_takes_it() {
+        let genesis = Genesis {
+            chain: "evidence".to_owned(),
+            timestamp_ms: 1,
+            engine: EngineKind::Poa(PoaParameters {
+                epoch_blocks: 4,
+                ..PoaParameters::new(vec![SecretKey::from_seed([1; 32]).public_key()])
+            }),
+            block_time_ms: 1_000,
+            empty_blocks: EmptyBlocks::Always,
+            gas_limit: 100_000,
+            min_gas_price: 1,
+            timeouts: BftTimeouts::default(),
+            balances: BTreeMap::new(),
+        };
+        // Block 20 is the last of epoch 4 and takes evidence of epoch 2 on, block 21 of epoch 3 on.
+        for (head, oldest) in [(0, 1), (11, 1), (12, 5), (19, 9), (20, 13)] {
+            assert_eq!(oldest_punishable(&genesis, head), Some(oldest), "above {head}");
+        }
+    }
+
+    #[test]
     fn the_oldest_goes_when_there_are_too_many() {
         let mut offences = Offences::default();
         for height in 0..=MAX_EVIDENCE as u64 {
             offences.add(evidence(1, height, 0));
         }
         assert_eq!(offences.listed().len(), MAX_EVIDENCE);
-        assert_eq!(offences.due().len(), MAX_ACCUSATIONS);
+        assert_eq!(offences.due().len(), MAX_DUE);
         assert_eq!(offences.due()[0].height(), 1);
     }
 }

@@ -12,6 +12,9 @@ use crate::{
     core::{Chain, Offence},
 };
 
+/// Accusations of one block, which its builder pays for. More wait for the next.
+const MAX_ACCUSATIONS: usize = 8;
+
 /// What became of the evidence for a block.
 #[derive(Debug, Default)]
 pub(super) struct Accusations {
@@ -22,7 +25,7 @@ pub(super) struct Accusations {
 }
 
 /// Adds an accusation to `candidates` for each of `evidence` that is not punished in `view`, the state
-/// below the block. They come right behind the accuser's own candidates, with the nonces that follow: its
+/// below the block, up to [`MAX_ACCUSATIONS`]. They come right behind the accuser's own candidates, with the nonces that follow: its
 /// operator's transactions keep theirs. What the account cannot pay for is skipped by the builder.
 pub(super) fn accuse(
     chain: &Chain,
@@ -35,7 +38,7 @@ pub(super) fn accuse(
         key.address(),
         chain.genesis.engine.epoch_blocks().unwrap_or(u64::MAX),
     );
-    let mut settled = Vec::new();
+    let (mut settled, mut accusations) = (Vec::new(), 0_usize);
     let mut place = behind_own(&candidates, &accuser);
     let mut nonce = match place.checked_sub(1).and_then(|last| candidates.get(last)) {
         Some(last) => last.transaction().nonce.saturating_add(1),
@@ -47,6 +50,10 @@ pub(super) fn accuse(
             settled.push((height, offender));
             continue;
         }
+        if accusations == MAX_ACCUSATIONS {
+            break;
+        }
+        accusations = accusations.saturating_add(1);
         let accusation = sign(chain, key, nonce, evidence);
         // Our own signature holds.
         if let Ok(accusation) = VerifiedTransaction::verify(accusation, &chain.genesis_id) {
