@@ -14,7 +14,7 @@ use crate::api::staking::AuthoritiesView;
 )]
 pub enum Command {
     /// Vote for a change of the authorities
-    Propose(Propose),
+    Propose(Box<Propose>),
     /// Show the authorities and what is being voted on
     Show(Show),
 }

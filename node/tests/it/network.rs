@@ -45,10 +45,12 @@ impl Process {
         let log = fs::File::create(dir.join("log.txt")).unwrap();
         let mut child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let runtime = eventually("the node tells where it listens", || {
-            if child.try_wait().unwrap().is_some() {
-                let log = fs::read_to_string(dir.join("log.txt")).unwrap();
-                panic!("the node ended: {log}");
-            }
+            let ended = child.try_wait().unwrap().is_some();
+            assert!(
+                !ended,
+                "the node ended: {}",
+                fs::read_to_string(dir.join("log.txt")).unwrap()
+            );
             Runtime::read(dir).filter(|runtime| runtime.pid == child.id())
         });
         Self {
