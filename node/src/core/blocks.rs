@@ -18,7 +18,7 @@ use aureon_types::{Address, Block, BlockId, SignedProposal};
 
 use super::{
     Body, BodyFault, CheckedProposal, Core, Effect, Executing, GossipFault, GossipToken, Job, Timer,
-    job::builder_fits,
+    done::builder_fits,
 };
 use crate::adapters::View;
 

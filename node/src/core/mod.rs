@@ -14,6 +14,7 @@ mod building;
 mod chain;
 mod committing;
 mod consensus;
+mod done;
 mod effect;
 mod evidence;
 mod input;
@@ -39,13 +40,13 @@ use aureon_types::{BlockId, Genesis, SecretKey};
 use crate::adapters::View;
 
 pub use chain::{Chain, Parent};
+pub use done::{
+    BodyFault, Built, CheckedProposal, Committed, DecodedTransactions, Done, GossipFault, Imported,
+};
 pub use effect::{Effect, HeadChange, LogJob, Timer};
 pub use evidence::Offence;
 pub use input::{ChannelToken, GossipToken, Input, ReplyToken, RequestToken, SubmitError, SubmitOutcome};
-pub use job::{
-    Body, BodyFault, Building, Built, CheckedProposal, Committed, Committing, DecodedTransactions, Done,
-    Executing, GossipFault, Imported, Importing, Job, Lane, Serving,
-};
+pub use job::{Body, Building, Committing, Executing, Importing, Job, Lane, Serving};
 pub use rejection::Rejection;
 pub use status::{MempoolNumbers, NodeStatus};
 pub use transactions::{MAX_UNVERIFIED, decode_batch};

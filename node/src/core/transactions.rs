@@ -24,7 +24,7 @@ use prost::Message as _;
 
 use super::{
     Core, DecodedTransactions, Effect, GossipFault, GossipToken, Job, Rejection, ReplyToken, SubmitError,
-    Timer, job::TransactionVerdict,
+    Timer, done::TransactionVerdict,
 };
 use crate::adapters::View;
 

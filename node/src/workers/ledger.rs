@@ -8,11 +8,10 @@ use std::sync::Arc;
 use aureon_chain::{
     assembly::VerifiedLeaves,
     execution::StateError,
-    import::{self, ExecutedBlock, HeaderVerdict, ImportError, ParentInfo},
+    import::{self, ExecutedBlock, HeaderVerdict, ImportError},
     production,
     sync::ImportFault,
 };
-use aureon_consensus::Lineage;
 use aureon_storage::{Decided, StorageError};
 use aureon_types::{Block, BlockId, CertifiedBlock, CommitCertificate, Hash, VerifiedTransaction};
 use bytes::Bytes;
@@ -25,7 +24,7 @@ use crate::{
     adapters::View,
     core::{
         Body, BodyFault, Building, Built, Committed, Committing, Done, Executing, Imported, Importing, Job,
-        Parent, WorkStart,
+        Parent,
     },
 };
 
@@ -33,30 +32,6 @@ use crate::{
 pub struct Ledger {
     pub(super) services: Services,
     pub(super) tip: Parent,
-}
-
-/// Why a node cannot start from what is on its disk.
-#[derive(Debug, thiserror::Error)]
-pub enum RecoveryError {
-    /// The storage failed.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    /// The genesis names no usable engine.
-    #[error(transparent)]
-    Consensus(#[from] aureon_consensus::ConfigError),
-    /// The state does not say who decides.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// A stored block is not what it was when it was committed.
-    #[error(
-        "block {height} is in the block store and cannot be executed again: {reason}. The database is damaged; move it away and start again to sync from peers"
-    )]
-    Block {
-        /// The block.
-        height: u64,
-        /// What is wrong.
-        reason: String,
-    },
 }
 
 /// The failure of our own machine, in the words of its cause.
@@ -67,59 +42,9 @@ pub(super) fn failed(error: &dyn std::error::Error) -> Done {
 }
 
 impl Ledger {
-    /// Recovers what is on the disk, for whichever engine the genesis selects. Under proof of work the
-    /// blocks that could still be undone come beside.
-    pub fn open(services: Services) -> Result<(Self, Option<WorkStart>), RecoveryError> {
-        if services.chain.genesis_lineage()?.work().is_some() {
-            return Self::recover_work(services).map(|(ledger, start)| (ledger, Some(start)));
-        }
-        Self::recover(services).map(|ledger| (ledger, None))
-    }
-
-    /// Brings the state up to the last committed block, by executing again what was not flushed before
-    /// the last stop. Every root is compared.
-    pub fn recover(services: Services) -> Result<Self, RecoveryError> {
-        let head = services.blocks.head().map_or(0, |head| head.height);
-        services.states.check_against(head)?;
-        let flushed = services.states.head();
-        let lineage = services.chain.genesis_lineage()?;
-        let tip = match flushed.height() {
-            0 => Parent {
-                info: ParentInfo::genesis(&services.chain.genesis, flushed.root()),
-                certificate: Bytes::new(),
-                view: View(flushed),
-                lineage,
-            },
-            height => stored_parent(&services, height, View(flushed), lineage)?,
-        };
-        let mut ledger = Self { services, tip };
-        if ledger.tip.info.height < head {
-            tracing::info!(
-                from = ledger.tip.info.height.saturating_add(1),
-                to = head,
-                "executing blocks again that the state lacks"
-            );
-        }
-        while ledger.tip.info.height < head {
-            ledger.replay()?;
-        }
-        Ok(ledger)
-    }
-
     /// The last committed block.
     pub fn tip(&self) -> &Parent {
         &self.tip
-    }
-
-    /// Bodies above the head that are durable.
-    pub fn undecided(&self) -> Result<Vec<Arc<Block>>, StorageError> {
-        let mut bodies = Vec::new();
-        for (height, id) in self.services.blocks.undecided()? {
-            if height > self.tip.info.height {
-                bodies.extend(self.services.blocks.block_by_id(&id)?.map(Arc::new));
-            }
-        }
-        Ok(bodies)
     }
 
     /// Does one of the ledger's jobs. `None`: there is nothing to tell.
@@ -389,29 +314,6 @@ impl Ledger {
         }
         Ok(committed)
     }
-
-    /// Executes the stored block above the tip again.
-    pub(super) fn replay(&mut self) -> Result<(), RecoveryError> {
-        let height = self.tip.info.height.saturating_add(1);
-        let damaged = |reason: String| RecoveryError::Block { height, reason };
-        let block = self.services.blocks.block_by_height(height)?;
-        let block = block.ok_or_else(|| damaged("it is missing".to_owned()))?;
-        let certificate = self.services.blocks.certificate(height)?;
-        let certificate = match certificate {
-            None if self.tip.lineage.work().is_some() => Bytes::new(),
-            certificate => certificate.ok_or_else(|| damaged("its certificate is missing".to_owned()))?,
-        };
-        let executed = self
-            .execute_decided(Arc::new(block), &self.tip)
-            .map_err(|error| damaged(error.to_string()))?;
-        self.services.states.commit(executed.view_after().0.clone())?;
-        let next = self.above(&self.tip, &executed, certificate)?;
-        self.tip = Parent {
-            view: View(self.services.states.head()),
-            ..next
-        };
-        Ok(())
-    }
 }
 
 /// The validators of the height above `block`, if they are others than its own: the encoded epoch, by the
@@ -438,34 +340,4 @@ pub(super) enum Unfit {
 enum Refusal {
     Fault(BodyFault),
     Ours(StateError),
-}
-
-fn stored_parent(
-    services: &Services,
-    height: u64,
-    view: View,
-    lineage: Lineage,
-) -> Result<Parent, RecoveryError> {
-    let damaged = |reason: &str| RecoveryError::Block {
-        height,
-        reason: reason.to_owned(),
-    };
-    let header = services
-        .blocks
-        .header_by_height(height)?
-        .ok_or_else(|| damaged("it is missing"))?;
-    let certificate = services
-        .blocks
-        .certificate(height)?
-        .ok_or_else(|| damaged("its certificate is missing"))?;
-    let lineage = match lineage {
-        Lineage::Voting(_) => services.chain.voting_lineage_at(height, &view)?,
-        Lineage::Work(_) => lineage,
-    };
-    Ok(Parent {
-        info: ParentInfo::of(&header),
-        certificate,
-        view,
-        lineage,
-    })
 }

@@ -5,6 +5,7 @@ mod accusation;
 mod ledger;
 mod messages;
 mod pool;
+mod recovery;
 mod serving;
 mod switch;
 pub mod threads;
@@ -16,8 +17,9 @@ use aureon_storage::{BlockStore, StateStore};
 
 use crate::core::{Chain, Done, Job};
 
-pub use ledger::{Ledger, RecoveryError};
+pub use ledger::Ledger;
 pub use pool::Pool;
+pub use recovery::RecoveryError;
 
 /// What every worker may use.
 #[derive(Clone)]

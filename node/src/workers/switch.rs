@@ -22,8 +22,8 @@ use aureon_types::{Address, Block, BlockId, SealedHeader, SignedTransaction};
 use bytes::Bytes;
 
 use super::{
-    Clock, Services,
-    ledger::{Ledger, RecoveryError, Unfit, failed},
+    Clock, RecoveryError, Services,
+    ledger::{Ledger, Unfit, failed},
 };
 use crate::{
     adapters::View,
