@@ -18,6 +18,9 @@ use crate::{core::NodeStatus, handle::NodeHandle};
 /// So many block times may pass without a block, beside the longest round, before a chain counts as
 /// stalled.
 const PATIENCE_BLOCKS: u64 = 3;
+/// The same under proof of work, where blocks come by chance: a pause of thirty block times happens once
+/// in ten million million blocks, unless most of the miners have gone.
+const PATIENCE_MINED_BLOCKS: u64 = 30;
 
 /// The view of a node that has been up for `uptime`.
 pub fn view(node: &NodeHandle, uptime: Duration) -> StatusView {
@@ -175,8 +178,11 @@ fn judge(status: &NodeStatus, genesis: &Genesis, wall: Duration, uptime: Duratio
 }
 
 /// How long a well network may take for a block: a few block times, and a round that lasts as long as
-/// rounds can with its three timeouts.
+/// rounds can with its three timeouts; under proof of work, what chance does not explain.
 fn patience(genesis: &Genesis) -> Duration {
+    if matches!(genesis.engine, EngineKind::Pow(_)) {
+        return Duration::from_millis(genesis.block_time_ms.saturating_mul(PATIENCE_MINED_BLOCKS));
+    }
     let blocks = genesis.block_time_ms.saturating_mul(PATIENCE_BLOCKS);
     Duration::from_millis(blocks.saturating_add(genesis.timeouts.ceiling_ms.saturating_mul(3)))
 }
@@ -268,6 +274,14 @@ mod tests {
         );
         // A node that has just started has not waited yet.
         assert_eq!(judge(&node(60 * SECOND), &always, NOW, 5 * SECOND), None);
+    }
+
+    #[test]
+    fn a_mined_chain_may_pause_by_chance_but_not_for_ever() {
+        let mut mined = genesis(EmptyBlocks::Always);
+        mined.engine = EngineKind::Pow(aureon_types::genesis::PowParameters::with_block_time(1_000));
+        assert_eq!(judge(&node(29 * SECOND), &mined, NOW, NOW), None);
+        assert!(judge(&node(31 * SECOND), &mined, NOW, NOW).is_some());
     }
 
     #[test]

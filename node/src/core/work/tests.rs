@@ -480,10 +480,12 @@ fn a_reorganisation_onto_an_invalid_branch_leaves_the_head_and_penalises_who_ser
     // For the body, and for headers on it when it goes on to claim that it is the heaviest.
     let penalties = machine.penalties();
     let theirs_alone = |penalty: &(PeerId, Offence)| *penalty == (peer(9), Offence::InvalidBlock);
-    assert!(
-        !penalties.is_empty() && penalties.iter().all(theirs_alone),
-        "{penalties:?}"
-    );
+    assert!(penalties.iter().all(theirs_alone), "{penalties:?}");
+    let for_the_body = |effect: &&Effect| match effect {
+        Effect::Penalize { reason, .. } => reason.contains("it served block"),
+        _ => false,
+    };
+    assert_eq!(machine.seen.iter().filter(for_the_body).count(), 1);
     // Whoever says that it is on that branch is found out at once.
     let status = Status {
         height: 5,
