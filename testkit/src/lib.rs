@@ -12,15 +12,21 @@
 //! same [`Scenario`] gives the same hash, in every process and build profile.
 //!
 //! *Invariants* are checked while it runs; the first violation ends the run:
-//! - one block per height, on all nodes, in all their lives, and no gap;
+//! - one final block per height, on all nodes, in all their lives, and no gap (under proof of work: below
+//!   the finality depth);
+//! - one validator set per height, and a valid certificate or enough work for every block;
 //! - the state of every head has the root that its header names;
-//! - the supply, to the unit;
-//! - a validator never contradicts what it signed, in all its lives;
-//! - a head that a node has announced is still there after a crash;
+//! - the supply with all rewards, to the unit, the system account included;
+//! - a validator never contradicts what it signed, in all its lives; an attacker that does so is punished,
+//!   if an honest validator that stayed up held both halves before it finalized that height;
+//! - a head that a node has announced is still there after a crash, or a heavier one;
+//! - who follows a node by what it announces as undone and applied has its chain;
 //! - no honest node is blamed for what only a dishonest one does;
-//! - no node stops by itself, and every node starts again after a crash;
-//! - an admitted transaction is included, overtaken by another of its nonce, or still waits;
-//! - once nothing goes wrong any more, all nodes reach new heights and all nonces are used.
+//! - no node stops by itself, unless its disk is full, and every node starts again after a crash;
+//! - an admitted transaction is included, overtaken by another of its nonce, or still waits, also when the
+//!   branch that held it lost;
+//! - once nothing goes wrong any more, all nodes reach new heights, agree, and all nonces are used. Attackers
+//!   go on.
 //!
 //! ```
 //! use aureon_testkit::{Engine, Kind, Scenario, run};
@@ -46,7 +52,7 @@ pub use cast::SetupError;
 pub use disk::{Disks, LogDisk};
 pub use random::Random;
 pub use scenario::{
-    Crash, DiskName, Engine, Kind, MILLISECOND, Micros, Partition, PowerCut, SECOND, Sabotage, Scenario,
-    UnknownEngine, UnknownKind,
+    Crash, DiskFailure, DiskFault, DiskName, Engine, Kind, MILLISECOND, Micros, Partition, SECOND, Sabotage,
+    Scenario, UnknownEngine, UnknownKind,
 };
 pub use simulation::{Report, run};

@@ -78,6 +78,8 @@ pub enum Kind {
     /// Power goes in a certain sync of a certain disk: neighbouring seeds walk through all of them,
     /// from the very first.
     EverySync,
+    /// The same with disks that are full from then on: the node stops, and comes back when there is room.
+    FullDisk,
     /// Less than a third of the validators attack, on a network that loses a little, while an honest node
     /// may crash.
     Attacked(Attack),
@@ -85,13 +87,14 @@ pub enum Kind {
 
 impl Kind {
     /// Those without attackers.
-    pub const HONEST: [Self; 6] = [
+    pub const HONEST: [Self; 7] = [
         Self::Calm,
         Self::Storm,
         Self::AllCrash,
         Self::LateJoiner,
         Self::Lone,
         Self::EverySync,
+        Self::FullDisk,
     ];
 
     /// All of them.
@@ -116,6 +119,7 @@ impl Kind {
             Self::LateJoiner => "late-joiner",
             Self::Lone => "lone",
             Self::EverySync => "every-sync",
+            Self::FullDisk => "full-disk",
             Self::Attacked(attack) => attack.name(),
         }
     }
@@ -185,9 +189,21 @@ pub enum DiskName {
     Log,
 }
 
-/// A machine that will lose power in the middle of a sync.
+/// What happens to a machine in the middle of a sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskFault {
+    /// It loses power.
+    PowerCut,
+    /// The disk is full: that sync and everything after it fails, and the node stops by itself. It starts
+    /// again when there is room.
+    Full,
+}
+
+/// A disk that will fail in the middle of a sync.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PowerCut {
+pub struct DiskFailure {
+    /// How.
+    pub fault: DiskFault,
     /// Whose.
     pub node: usize,
     /// The disk that syncs at that moment.
@@ -247,7 +263,7 @@ pub struct Scenario {
     /// Whether a crash may wait for the moment when the node's ledger or log is at work.
     pub strike_at_work: bool,
     /// At most one.
-    pub power_cut: Option<PowerCut>,
+    pub disk_failure: Option<DiskFailure>,
     /// At most one.
     pub partition: Option<Partition>,
     /// Pairs that never hear of each other directly, the lower number first.
@@ -279,6 +295,7 @@ impl Scenario {
             Kind::LateJoiner => calm.late_joiner(&mut random),
             Kind::Lone => calm.lone(&mut random),
             Kind::EverySync => calm.every_sync(seed, &mut random),
+            Kind::FullDisk => calm.full_disk(seed, &mut random),
             Kind::Attacked(attack) => calm.attacked(attack, &mut random),
         };
         let scenario = scenario.staked(&mut random);

@@ -3,163 +3,34 @@
 mod attack;
 mod checks;
 mod clients;
+mod event;
 mod faults;
 mod gossip;
 mod mining;
 mod peers;
 mod punished;
+mod report;
 mod requests;
 mod work;
 
 use std::collections::BTreeMap;
 
-use aureon_node::core::{Effect, Input, Job, MiningWork, RequestToken, Timer};
-use aureon_protocol::{RequestError, Status, Topic};
-use aureon_types::Hash;
-use bytes::Bytes;
+use aureon_node::core::{Effect, Input};
 
 use crate::{
     attackers::Conspiracy,
     cast::{Cast, SetupError},
-    load::{Load, Step},
+    load::Load,
     node::{Node, Running},
     random::Random,
-    scenario::{MILLISECOND, Micros, PowerCut, SECOND, Sabotage, Scenario},
+    scenario::{DiskFailure, MILLISECOND, Micros, SECOND, Sabotage, Scenario},
     trace::{self, Trace},
 };
+pub use report::Report;
+
 use checks::Checks;
+use event::{Event, Scheduled};
 use punished::Punished;
-
-/// Something that is to happen at a node.
-enum Event {
-    /// The machine starts.
-    Boot,
-    /// The machine loses power for so long, now or while it is at work next.
-    Crash {
-        down: Micros,
-    },
-    /// It does so now.
-    Strike {
-        down: Micros,
-    },
-    PartitionBegins,
-    PartitionEnds,
-    /// From now on nothing goes wrong.
-    Heal,
-    /// A client submits something.
-    Submit,
-    /// A reserve node becomes a validator, or ceases to be one.
-    Change {
-        reserve: usize,
-        step: Step,
-    },
-    /// Clients submit again what was lost with a node.
-    SubmitAgain,
-    Deadline,
-    /// The write-behind thread looks whether it has something to do.
-    WriteBehind,
-    /// A miner looks at what it has tried.
-    Tried {
-        template: u64,
-        work: MiningWork,
-        found: Option<u64>,
-    },
-    /// An attacker's turn.
-    Attack,
-    /// The network tells peers our head, if it is time.
-    TellStatus,
-    Timer(Timer),
-    /// The ledger thread does the job at the front of its queue.
-    LedgerWorks,
-    /// The core hears of it.
-    LedgerDone,
-    /// A thread of the pool, or the reader, does a job.
-    Work(Box<Job>),
-    /// The log thread does the job at the front of its queue.
-    LogWorks,
-    Gossip {
-        from: usize,
-        topic: Topic,
-        data: Bytes,
-    },
-    Ask {
-        from: usize,
-        life: u32,
-        token: RequestToken,
-        data: Vec<u8>,
-    },
-    Answer {
-        from: usize,
-        token: RequestToken,
-        data: Vec<u8>,
-    },
-    NoAnswer {
-        token: RequestToken,
-        error: RequestError,
-    },
-    PeerStatus {
-        from: usize,
-        status: Status,
-    },
-    Connect {
-        peer: usize,
-    },
-    /// The connection to that life of a peer is found to be dead.
-    Lost {
-        peer: usize,
-        life: u32,
-    },
-}
-
-struct Scheduled {
-    node: usize,
-    /// The life of the node that this belongs to; `None`: whichever.
-    life: Option<u32>,
-    event: Event,
-}
-
-/// What came of a simulation.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// A hash over everything that happened.
-    pub trace: Hash,
-    /// The first violation of an invariant, if there was one.
-    pub violation: Option<String>,
-    /// Virtual time at the end.
-    pub ended: Micros,
-    /// Entries of the trace.
-    pub events: u64,
-    /// The highest block.
-    pub height: u64,
-    /// The highest round in which a block was decided.
-    pub highest_round: u32,
-    /// Crashes that happened.
-    pub crashes: u64,
-    /// Of these: in the middle of a disk's sync.
-    pub torn: u64,
-    /// Gossip messages that reached a node as new.
-    pub delivered: u64,
-    /// Messages that were lost.
-    pub lost: u64,
-    /// Ranges of blocks that were imported.
-    pub imports: u64,
-    /// Switches of a head to another branch.
-    pub reorgs: u64,
-    /// The most blocks that one of them undid.
-    pub deepest_reorg: u64,
-    /// Blocks whose execution said no.
-    pub refused_blocks: u64,
-    /// Transactions of clients that a node admitted.
-    pub admitted: u64,
-    /// Transactions of clients that a node refused.
-    pub refused: u64,
-    /// Transactions in blocks.
-    pub included: u64,
-    /// Contradictions of attackers of which an honest validator held both halves in time.
-    pub offences: u64,
-    /// Different validator sets.
-    pub sets: u64,
-}
 
 struct Simulation {
     scenario: Scenario,
@@ -172,8 +43,8 @@ struct Simulation {
     /// The side of each node, while the network is cut.
     sides: Option<Vec<bool>>,
     healed: bool,
-    /// A power cut that has not come yet: whose, which disk, and after how many syncs of it.
-    power_cut: Option<PowerCut>,
+    /// A disk failure that has not come yet.
+    disk_failure: Option<DiskFailure>,
     /// The height that all must reach, once it is known.
     goal: Option<u64>,
     /// A head moved or a node started since it was last looked at.
@@ -216,7 +87,7 @@ impl Simulation {
             queue: BTreeMap::new(),
             sides: None,
             healed: false,
-            power_cut: scenario.power_cut.clone(),
+            disk_failure: scenario.disk_failure.clone(),
             goal: None,
             moved: false,
             finished: false,
@@ -231,7 +102,7 @@ impl Simulation {
         self.prepare_sabotage();
         self.prepare_attackers();
         self.prepare_miners();
-        self.prepare_power_cut();
+        self.prepare_disk_failure();
         for node in 0..self.nodes.len() {
             let late = node >= self.scenario.keys();
             let at = if late {
@@ -389,7 +260,7 @@ impl Simulation {
             Effect::Stop { reason } => {
                 self.trace.record(self.now, node, "stop", reason.as_bytes());
                 self.nodes[node].running = None;
-                if self.nodes[node].honest {
+                if self.nodes[node].honest && !self.is_excused(node) {
                     self.violate(format!("node {node} stopped: {reason}"));
                 }
             }

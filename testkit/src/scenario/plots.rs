@@ -1,6 +1,8 @@
 //! The plots: what each kind of scenario draws from its seed.
 
-use super::{Crash, DiskName, Engine, Kind, MILLISECOND, Partition, PowerCut, SECOND, Sabotage, Scenario};
+use super::{
+    Crash, DiskFailure, DiskFault, DiskName, Engine, Kind, MILLISECOND, Partition, SECOND, Sabotage, Scenario,
+};
 use crate::{attackers::Attack, random::Random};
 
 /// Block time of proof of work: above ten times what a message takes, so that few blocks are orphans.
@@ -29,7 +31,7 @@ impl Scenario {
             skew_ms: 300,
             crashes: Vec::new(),
             strike_at_work: false,
-            power_cut: None,
+            disk_failure: None,
             partition: None,
             apart: Vec::new(),
             submissions: 16,
@@ -139,7 +141,8 @@ impl Scenario {
         let validators = if seed.is_multiple_of(2) { 1 } else { 4 };
         let disk =
             [DiskName::Blocks, DiskName::States, DiskName::Log][usize::try_from(seed / 2 % 3).unwrap_or(0)];
-        let power_cut = PowerCut {
+        let failure = DiskFailure {
+            fault: DiskFault::PowerCut,
             node: random.below(validators),
             disk,
             after_syncs: seed / 6,
@@ -148,11 +151,23 @@ impl Scenario {
             kind: Kind::EverySync,
             validators,
             reserves: 0,
-            power_cut: Some(power_cut),
+            disk_failure: Some(failure),
             heal_at: 3 * SECOND,
             ..self
         }
     }
+    pub(super) fn full_disk(self, seed: u64, random: &mut Random) -> Self {
+        let same = self.every_sync(seed, random);
+        Self {
+            kind: Kind::FullDisk,
+            disk_failure: same.disk_failure.map(|failure| DiskFailure {
+                fault: DiskFault::Full,
+                ..failure
+            }),
+            ..same
+        }
+    }
+
     /// One of four, or two of seven.
     pub(super) fn attacked(self, attack: Attack, random: &mut Random) -> Self {
         let alone = matches!(attack, Attack::SelfishMiner | Attack::LongRangeForker);

@@ -1,9 +1,9 @@
 //! What goes wrong, and how it ends.
 
-use aureon_node::core::LogJob;
+use aureon_node::core::{Done, Input, LogJob};
 
 use super::{Event, Simulation};
-use crate::scenario::{DiskName, MILLISECOND, Micros, PowerCut, SECOND};
+use crate::scenario::{DiskFailure, DiskFault, DiskName, MILLISECOND, Micros, SECOND};
 
 impl Simulation {
     pub(super) fn boot(&mut self, node: usize) {
@@ -12,7 +12,7 @@ impl Simulation {
         }
         let effects = match self.nodes[node].boot(self.now, &self.cast, node) {
             Ok(effects) => effects,
-            Err(_) if self.power_goes(node) => return,
+            Err(_) if self.power_goes(node) || self.is_excused(node) => return,
             Err(error) => return self.violate(format!("node {node} does not start: {error}")),
         };
         self.check_recovered(node);
@@ -44,12 +44,13 @@ impl Simulation {
         }
     }
 
-    pub(super) fn prepare_power_cut(&mut self) {
-        let Some(PowerCut {
+    pub(super) fn prepare_disk_failure(&mut self) {
+        let Some(DiskFailure {
             node,
             disk,
             after_syncs,
-        }) = self.power_cut
+            ..
+        }) = self.disk_failure
         else {
             return;
         };
@@ -61,9 +62,31 @@ impl Simulation {
         }
     }
 
-    /// A disk of the node failed: whether that was the power cut that was to come. Then it is over.
+    /// A disk of the node failed: whether power was to go at that moment. Then it is over.
     pub(super) fn power_goes(&mut self, node: usize) -> bool {
-        if self.power_cut.take_if(|cut| cut.node == node).is_none() {
+        let is_it = |failure: &mut DiskFailure| failure.node == node && failure.fault == DiskFault::PowerCut;
+        if self.disk_failure.take_if(is_it).is_none() {
+            return false;
+        }
+        self.report.torn += 1;
+        let down = self.random.between(50, 500) * MILLISECOND;
+        self.power_off(node, down);
+        true
+    }
+
+    /// A thread of the node could not write: either power goes with it, or the node hears of it.
+    pub(super) fn on_write_error(&mut self, node: usize, error: &dyn std::fmt::Display) {
+        if !self.power_goes(node) {
+            let reason = error.to_string();
+            self.tell(node, Input::Done(Box::new(Done::Failed { reason })));
+        }
+    }
+
+    /// The node stopped by itself, or does not start. No violation if its disk is full: it comes back when
+    /// there is room.
+    pub(super) fn is_excused(&mut self, node: usize) -> bool {
+        let is_it = |failure: &mut DiskFailure| failure.node == node && failure.fault == DiskFault::Full;
+        if self.disk_failure.take_if(is_it).is_none() {
             return false;
         }
         self.report.torn += 1;

@@ -156,10 +156,8 @@ impl Simulation {
         };
         self.trace.record(self.now, node, "log", &trace::log_job(&job));
         if let Err(error) = written {
-            if self.power_goes(node) {
-                return;
-            }
-            return self.violate(format!("the log of node {node} cannot be written: {error}"));
+            let what = format!("the consensus log cannot be written: {error}");
+            return self.on_write_error(node, &what);
         }
         if let LogJob::Append { publish, .. } = job {
             for (topic, data) in publish {
@@ -188,10 +186,7 @@ impl Simulation {
             false => Ok(()),
         };
         if let Err(error) = written.and(merged) {
-            if self.power_goes(node) {
-                return;
-            }
-            self.violate(format!("node {node} cannot write behind: {error}"));
+            return self.on_write_error(node, &error);
         }
         let after = WRITE_BEHIND + self.random.between(0, WRITE_BEHIND / 4);
         self.schedule_own(after, node, Event::WriteBehind);

@@ -73,12 +73,21 @@ fn lone(engine: Engine) {
 }
 
 fn every_sync(engine: Engine) {
-    let reports = hold(engine, Kind::EverySync, 0..24);
+    let reports = hold(engine, Kind::EverySync, 0..18);
     // Where blocks are mined there is no consensus log, so a third of the cuts cannot come.
-    let most = if engine == Engine::Pow { 15 } else { 22 };
+    let most = if engine == Engine::Pow { 11 } else { 16 };
     assert!(
         sum(&reports, |report| report.crashes) >= most,
         "nearly every cut came"
+    );
+}
+
+/// A node whose disk is full stops, says why, and loses nothing.
+fn full_disk(engine: Engine) {
+    let reports = hold(engine, Kind::FullDisk, 0..12);
+    assert!(
+        sum(&reports, |report| report.crashes) >= 7,
+        "nodes stopped by themselves"
     );
 }
 
@@ -122,7 +131,7 @@ macro_rules! for_every_engine {
 
 pub(crate) use for_every_engine;
 
-for_every_engine!(calm, storm, all_crash, late_joiner, lone, every_sync;;);
+for_every_engine!(calm, storm, all_crash, late_joiner, lone, every_sync, full_disk;;);
 
 #[test]
 fn a_seed_gives_one_trace_and_another_seed_another() {
