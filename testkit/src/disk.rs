@@ -8,7 +8,7 @@ use std::{
 use aureon_node::adapters::consensus_log::LogMedium;
 use aureon_storage::memory::CrashDisk;
 
-use crate::random::Random;
+use crate::{random::Random, scenario::DiskName};
 
 /// Everything of a machine that outlives a crash.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +22,15 @@ pub struct Disks {
 }
 
 impl Disks {
+    /// One of them fails in the sync after the next `count`, and after that, until [`Disks::crash`].
+    pub fn die_after_syncs(&self, disk: DiskName, count: u64) {
+        match disk {
+            DiskName::Blocks => self.blocks.die_after_syncs(count),
+            DiskName::States => self.states.die_after_syncs(count),
+            DiskName::Log => self.log.die_after_syncs(count),
+        }
+    }
+
     /// Power is lost: of what was not synced, each disk keeps a seeded part.
     pub fn crash(&self, random: &mut Random) {
         self.blocks.crash(Some(random.draw()));

@@ -28,7 +28,7 @@ use aureon_chain::mempool;
 use aureon_node::{
     core::NodeStatus,
     handle::NodeHandle,
-    run::{MiningOptions, Node, Options, StartError, start, write_initial_sign_mark},
+    run::{Node, Options, StartError, start, write_initial_sign_mark},
 };
 use aureon_protocol::{Multiaddr, NetworkSnapshot, PeerId};
 use aureon_types::{Block, Genesis, SecretKey};
@@ -157,7 +157,7 @@ impl TestCluster {
             listen: vec![member.listen.clone()],
             bootstrap: member.bootstrap.clone(),
             mdns: false,
-            mining: MiningOptions::default(),
+            mining: self.setup.mining(node),
         };
         let started = start(options).await;
         member.running = Some(started.map_err(|error| ClusterError::Start { node, error })?);

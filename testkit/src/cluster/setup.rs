@@ -2,19 +2,32 @@
 
 use std::collections::BTreeMap;
 
+use aureon_node::core::MiningOptions;
 use aureon_types::{
     Action, Address, Amount, EmptyBlocks, EngineKind, Genesis, SecretKey, SignedTransaction, Transaction,
-    genesis::{BftTimeouts, GenesisError, PoaParameters},
+    genesis::{BftTimeouts, GenesisError, GenesisStake, PoaParameters, PosParameters, PowParameters},
     hash::blake3,
     transaction::TRANSFER_GAS,
 };
 
+use crate::scenario::Engine;
+
 /// What the one account of the genesis holds, in base units.
 const BALANCE: u64 = 1_000_000_000;
+/// What every validator has at stake, under proof of stake.
+const STAKE: u64 = 1_000_000;
+/// Of a round: long enough for a busy machine, short enough for tests in which validators are away.
+const TIMEOUTS: BftTimeouts = BftTimeouts {
+    propose_ms: 1_000,
+    vote_ms: 500,
+    increment_ms: 250,
+    ceiling_ms: 5_000,
+};
 
 /// What a cluster is made of. Changed by the methods that start with `with_`.
 #[derive(Clone, Debug)]
 pub struct Setup {
+    engine: Engine,
     validators: usize,
     pub(super) started: usize,
     block_time_ms: u64,
@@ -33,15 +46,22 @@ enum Known {
 }
 
 impl Setup {
-    /// A proof-of-authority network of so many validators, all of them running, each of which knows those
-    /// that were started before it.
+    /// A network of so many validators, all of them running, each of which knows those that were started
+    /// before it. Proof of authority, unless [`Setup::with_engine`] says otherwise.
     pub fn validators(count: usize) -> Self {
         Self {
+            engine: Engine::Poa,
             validators: count,
             started: count,
             block_time_ms: 100,
             known: Known::AllBefore,
         }
+    }
+
+    /// The same with another engine; under proof of work they mine.
+    #[must_use]
+    pub fn with_engine(self, engine: Engine) -> Self {
+        Self { engine, ..self }
     }
 
     /// Only so many nodes run at first; or more than there are validators: the rest follow.
@@ -120,27 +140,51 @@ impl Setup {
         transaction.sign(&key, &network)
     }
 
+    /// Mines with one thread for its own key, where blocks are mined.
+    pub(super) fn mining(&self, node: usize) -> MiningOptions {
+        let key = self.validator_key(node).filter(|_| self.engine == Engine::Pow);
+        MiningOptions {
+            threads: usize::from(key.is_some()),
+            reward: key.map(|key| key.address()),
+        }
+    }
+
     pub(super) fn genesis(&self) -> Result<Genesis, GenesisError> {
-        let authorities = (0..self.validators).map(|node| key("validator", node).public_key());
         let genesis = Genesis {
             chain: "cluster".to_owned(),
             // Long past on every clock.
             timestamp_ms: 1_700_000_000_000,
-            engine: EngineKind::Poa(PoaParameters::new(authorities.collect())),
+            engine: self.engine_kind(),
             block_time_ms: self.block_time_ms,
             empty_blocks: EmptyBlocks::Always,
             gas_limit: 1_000 * TRANSFER_GAS,
             min_gas_price: 1,
-            // Long enough for a busy machine, short enough for tests in which validators are away.
-            timeouts: BftTimeouts {
-                propose_ms: 1_000,
-                vote_ms: 500,
-                increment_ms: 250,
-                ceiling_ms: 5_000,
+            timeouts: match self.engine {
+                Engine::Pow => BftTimeouts::default(),
+                Engine::Poa | Engine::Pos => TIMEOUTS,
             },
             balances: BTreeMap::from([(self.account().address(), Amount(BALANCE))]),
         };
         genesis.checked()
+    }
+
+    fn engine_kind(&self) -> EngineKind {
+        let keys = (0..self.validators).map(|node| key("validator", node).public_key());
+        match self.engine {
+            Engine::Poa => EngineKind::Poa(PoaParameters::new(keys.collect())),
+            Engine::Pos => {
+                let stake = |public_key| GenesisStake {
+                    public_key,
+                    stake: Amount(STAKE),
+                    commission_basis_points: 0,
+                };
+                EngineKind::Pos(PosParameters::new(keys.map(stake).collect()))
+            }
+            Engine::Pow => EngineKind::Pow(PowParameters {
+                difficulty: 1,
+                ..PowParameters::with_block_time(self.block_time_ms)
+            }),
+        }
     }
 }
 

@@ -289,6 +289,7 @@ impl Simulation {
 
     /// What can be looked at only at the end.
     pub(super) fn check_end(&mut self) {
+        self.call_off_disk_failure();
         let nodes: Vec<usize> = self.honest().collect();
         for node in nodes {
             if let Err(what) = self.look_at_disk(node) {

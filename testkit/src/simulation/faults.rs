@@ -3,7 +3,7 @@
 use aureon_node::core::{Done, Input, LogJob};
 
 use super::{Event, Simulation};
-use crate::scenario::{DiskFailure, DiskFault, DiskName, MILLISECOND, Micros, SECOND};
+use crate::scenario::{DiskFailure, DiskFault, MILLISECOND, Micros, SECOND};
 
 impl Simulation {
     pub(super) fn boot(&mut self, node: usize) {
@@ -54,11 +54,13 @@ impl Simulation {
         else {
             return;
         };
-        let disks = &self.nodes[node].disks;
-        match disk {
-            DiskName::Blocks => disks.blocks.die_after_syncs(after_syncs),
-            DiskName::States => disks.states.die_after_syncs(after_syncs),
-            DiskName::Log => disks.log.die_after_syncs(after_syncs),
+        self.nodes[node].disks.die_after_syncs(disk, after_syncs);
+    }
+
+    /// What has not come until the end does not come any more.
+    pub(super) fn call_off_disk_failure(&mut self) {
+        if let Some(DiskFailure { node, disk, .. }) = self.disk_failure.take() {
+            self.nodes[node].disks.die_after_syncs(disk, u64::MAX / 2);
         }
     }
 

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use aureon_chain::sync::Phase;
-use aureon_testkit::cluster::{Setup, TestCluster};
+use aureon_testkit::{
+    Engine,
+    cluster::{Setup, TestCluster},
+};
 use aureon_types::{Address, BlockId};
 
 /// The ids of the blocks 1 to `height` at one node.
@@ -262,6 +265,21 @@ async fn consensus_detection() {
     cluster.restart(2).await.unwrap();
     cluster.height_everywhere(before + 2).await.unwrap();
     cluster.stop().await;
+    for engine in [Engine::Pos, Engine::Pow] {
+        let setup = Setup::validators(2).with_engine(engine).with_block_time_ms(200);
+        let cluster = TestCluster::start(setup).await.unwrap();
+        cluster.height_everywhere(2).await.unwrap();
+        for (_, status) in cluster.statuses() {
+            let votes = usize::from(engine != Engine::Pow) * 2;
+            let consensus = &status.consensus;
+            assert_eq!(
+                (consensus.engine, consensus.validators.len()),
+                (engine.name(), votes)
+            );
+            assert_eq!(status.mining.is_some(), engine == Engine::Pow);
+        }
+        cluster.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -304,6 +322,29 @@ async fn large_cluster_creation() {
         let known = cluster.handle(0).unwrap().block_at(3).unwrap();
         assert_eq!(block.map(|block| block.id()), known.map(|block| block.id()));
     }
+    cluster.stop().await;
+}
+
+/// Miners that have found blocks apart come to one chain when they meet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn convergence_of_miners() {
+    let setup = Setup::validators(2)
+        .with_engine(Engine::Pow)
+        .with_block_time_ms(200)
+        .with_no_known_address();
+    let mut cluster = TestCluster::start(setup).await.unwrap();
+    cluster.height_everywhere(2).await.unwrap();
+    assert_ne!(chain_of(&cluster, 0, 1), chain_of(&cluster, 1, 1), "each its own");
+    let address = cluster.address(0).unwrap();
+    cluster.stop_node(1).await;
+    cluster.tell(1, address);
+    cluster.restart(1).await.unwrap();
+    let agreed = cluster.until("both have the same block at some height", |cluster| {
+        let blocks = cluster.blocks_at(1).unwrap();
+        let ids: BTreeSet<_> = blocks.iter().flatten().map(aureon_types::Block::id).collect();
+        (ids.len() == 1 && cluster.network(0)?.peers.len() == 1).then_some(())
+    });
+    agreed.await.unwrap();
     cluster.stop().await;
 }
 

@@ -82,6 +82,12 @@ fn every_sync(engine: Engine) {
     );
 }
 
+/// The cut that was to come had not come when everything was over, and came when the disks were looked at.
+#[test]
+fn a_power_cut_that_never_came_is_called_off() {
+    hold(Engine::Pow, Kind::EverySync, 111..112);
+}
+
 /// A node whose disk is full stops, says why, and loses nothing.
 fn full_disk(engine: Engine) {
     let reports = hold(engine, Kind::FullDisk, 0..12);
