@@ -28,6 +28,8 @@ mod gossip;
 mod headers;
 mod job;
 mod mining;
+mod outcome;
+mod pace;
 mod switching;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,10 +43,8 @@ use crate::adapters::View;
 
 pub use gossip::CheckedWork;
 pub use job::{Applying, Mined, MiningWork, Switched, Switching, Template, Templating, WorkStart};
-pub use mining::{
-    MAX_TEMPLATES, MiningOptions, MiningStatus, SealOutcome, SealRefusal, TemplateOutcome, TemplateRefusal,
-    TemplateView,
-};
+pub use mining::{MAX_TEMPLATES, MiningOptions, MiningStatus};
+pub use outcome::{SealOutcome, SealRefusal, TemplateOutcome, TemplateRefusal, TemplateView};
 
 pub(super) use headers::HeaderFlow;
 pub(super) use mining::Mining;

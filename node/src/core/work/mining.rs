@@ -5,12 +5,7 @@
 //! the mempool has changed, and every few seconds for the sake of its time ([`refresh`]). One for a miner
 //! outside is built when it is asked for, unless a recent one with the same reward address is here.
 //!
-//! *When our threads do not mine.* Not before this node has heard of its peers' chains, or has waited in
-//! vain for peers ([`start_patience`]): a node that joins would make a chain of its own, and below its
-//! finality depth never leave it. Not while it is far behind ([`FAR_BEHIND`]). And while blocks come ten
-//! times faster than they should, because a new network is stronger than its genesis expected, only once
-//! in a while ([`Core::is_hot`]): else nodes would fork deeper than finality before they hear each other.
-//! All of this is politeness, not a rule: nobody can rely on it, and miners outside need not know it.
+//! When our threads do not mine: [`super::pace`].
 //!
 //! *Life of a nonce.* It makes the template a block like any other: the engine judges its header, the
 //! block becomes the head in one durable commit, and only then it is gossiped and the miner is answered.
@@ -24,13 +19,14 @@ use std::{collections::BTreeMap, time::Duration};
 use aureon_chain::{
     import::ExecutedBlock,
     production::{self, BuildParams},
-    sync::Phase,
 };
 use aureon_consensus::{Input as EngineInput, Now, pow};
 use aureon_types::{Address, BlockId, Hash, limits::MAX_BLOCK_BYTES};
 use bytes::Bytes;
 
-use super::{Mined, MiningWork, Template, Templating};
+use super::{
+    Mined, MiningWork, SealRefusal, Template, TemplateRefusal, TemplateView, Templating, pace::refresh,
+};
 use crate::{
     adapters::View,
     core::{Core, Effect, Job, ReplyToken, Timer},
@@ -42,21 +38,9 @@ pub const MAX_TEMPLATES: usize = 16;
 const MAX_BUILDS: usize = 4;
 /// A template is built anew when it is so old: its time should not fall behind.
 const MAX_AGE: Duration = Duration::from_secs(5);
-/// The longest time between two looks whether a template should be built anew.
-const MAX_REFRESH: Duration = Duration::from_secs(1);
-/// The shortest.
-const MIN_REFRESH: Duration = Duration::from_millis(100);
 /// Longest time for choosing and executing what goes into a template; a third of the block time if that
 /// is less.
 const MAX_BUDGET: Duration = Duration::from_secs(2);
-
-/// A node whose head is so many blocks below the heaviest header does not mine.
-const FAR_BEHIND: u64 = 16;
-
-/// Longest time that a node without peers waits for some before it mines.
-const MAX_START_PATIENCE: Duration = Duration::from_secs(10);
-/// The shortest; also how long the first peers have to tell how far they are.
-const MIN_START_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How this node mines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,91 +62,6 @@ pub struct MiningStatus {
     /// Hashes per second over the last seconds.
     pub hash_rate: f64,
 }
-
-/// A template as a miner outside needs it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TemplateView {
-    /// BLAKE3 of the header bytes: what is hashed with the nonce, and the name of the template.
-    pub header_hash: Hash,
-    /// The header bytes.
-    pub header: Bytes,
-    /// The work must not exceed it; big-endian.
-    pub target: [u8; 32],
-    /// Height of the block.
-    pub height: u64,
-    /// The head that it stands on.
-    pub parent: BlockId,
-    /// Its time, in milliseconds since 1970-01-01 UTC.
-    pub timestamp_ms: u64,
-    /// How many transactions it holds.
-    pub transactions: usize,
-    /// Who receives reward and fees.
-    pub reward: Address,
-}
-
-/// Why there is no template.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TemplateRefusal {
-    /// Blocks are not mined here.
-    #[error("this network does not run on proof of work: its blocks are voted on, not mined")]
-    NotMined,
-    /// Nobody would receive the reward.
-    #[error("no reward address: give one with ?reward=0x..., or start the node with --reward-address")]
-    NoReward,
-    /// Too many are in the making.
-    #[error("{0} templates are being built, no more are at once; ask again in a moment")]
-    Busy(usize),
-    /// The node is shutting down.
-    #[error("the node is stopping")]
-    Stopping,
-}
-
-/// Answers who asked for a template.
-pub type TemplateOutcome = Result<TemplateView, TemplateRefusal>;
-
-/// Why a nonce makes no block of the chain.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SealRefusal {
-    /// Blocks are not mined here.
-    #[error("this network does not run on proof of work: its blocks are voted on, not mined")]
-    NotMined,
-    /// The head is another by now, newer templates took its place, or it never was one of ours.
-    #[error(
-        "template {template} is stale: the head is block {head} of height {height} now, or newer templates took its place; get a new one"
-    )]
-    Stale {
-        /// What was named.
-        template: Hash,
-        /// Our head.
-        head: BlockId,
-        /// Its height.
-        height: u64,
-    },
-    /// The hash is above the target.
-    #[error(
-        "the work is insufficient: nonce {nonce} gives hash {hash}, which must not exceed target {target}"
-    )]
-    Insufficient {
-        /// What was given.
-        nonce: u64,
-        /// What it hashes to.
-        hash: Hash,
-        /// The template's.
-        target: Hash,
-    },
-    /// It makes a block, but another of the same height was the head first.
-    #[error("block {block_id} is valid and came too late: another block of its height was first")]
-    Late {
-        /// The block.
-        block_id: BlockId,
-    },
-    /// The node is shutting down.
-    #[error("the node is stopping")]
-    Stopping,
-}
-
-/// Answers who submitted a nonce: the block, which is the head and durable, and its height.
-pub type SealOutcome = Result<(BlockId, u64), SealRefusal>;
 
 #[derive(Debug)]
 struct Kept {
@@ -195,8 +94,8 @@ pub(in crate::core) struct Mining {
     /// Who waits for a block of theirs to be durable.
     waiting: BTreeMap<BlockId, Vec<ReplyToken>>,
     /// When this node started, and whether its threads have begun.
-    started: Duration,
-    begun: bool,
+    pub(super) started: Duration,
+    pub(super) begun: bool,
 }
 
 impl Mining {
@@ -226,17 +125,6 @@ impl Mining {
     }
 }
 
-/// How often a look is taken whether our own template should be built anew: a fifth of the block time,
-/// within bounds.
-fn refresh(block_time_ms: u64) -> Duration {
-    Duration::from_millis(block_time_ms / 5).clamp(MIN_REFRESH, MAX_REFRESH)
-}
-
-/// How long a node without peers waits for some before it mines: two block times, within bounds.
-fn start_patience(block_time_ms: u64) -> Duration {
-    Duration::from_millis(block_time_ms.saturating_mul(2)).clamp(MIN_START_PATIENCE, MAX_START_PATIENCE)
-}
-
 impl Core {
     /// What mining does here; `None` where blocks are not mined.
     pub(in crate::core) fn mining_status(&self) -> Option<MiningStatus> {
@@ -254,29 +142,6 @@ impl Core {
         if self.work.is_some() && self.mining.own_reward().is_some() {
             self.start_mining_timer(effects);
         }
-    }
-
-    /// Whether our threads may begin: once they may, they go on.
-    fn has_begun(&mut self, now: Now) -> bool {
-        if !self.mining.begun {
-            let age = now.monotonic.saturating_sub(self.mining.started);
-            let synced = self
-                .headers
-                .as_ref()
-                .is_some_and(|headers| headers.status(now).phase == Phase::Synced);
-            let joined = age >= MIN_START_PATIENCE && synced && !self.peers.is_empty();
-            self.mining.begun = joined || age >= start_patience(self.chain.genesis.block_time_ms);
-        }
-        self.mining.begun
-    }
-
-    /// Whether the last blocks came ten times faster than they should: the times of the head and of the
-    /// median, five blocks below, are closer than half a block time.
-    fn is_hot(&self) -> bool {
-        self.parent.lineage.work().is_some_and(|chain| {
-            let last_five = chain.timestamp_ms().saturating_sub(chain.median_time_ms());
-            last_five < chain.rules().block_time_ms / 2
-        })
     }
 
     fn start_mining_timer(&self, effects: &mut Vec<Effect>) {
@@ -323,26 +188,15 @@ impl Core {
         }
     }
 
-    /// Builds a template for our threads. Not while this node is far behind: blocks on an old head are
-    /// worth nothing, and each would be a detour of the catch-up. Close behind it is built all the same:
-    /// nobody stops our mining with headers whose bodies he keeps.
+    /// Builds a template for our threads.
     fn build_own(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        if self.blocks_behind() > FAR_BEHIND {
+        if self.is_far_behind() {
             return;
         }
         if let Some(reward) = self.mining.own_reward() {
             self.mining.pool = self.pool_mark();
             self.build_template(now, reward, true, Vec::new(), effects);
         }
-    }
-
-    /// How much higher than the head the heaviest branch of headers goes.
-    fn blocks_behind(&self) -> u64 {
-        let best = self
-            .engine
-            .work()
-            .and_then(|engine| engine.work_chain(&engine.best_header()));
-        best.map_or(0, |chain| chain.height().saturating_sub(self.parent.info.height))
     }
 
     fn build_template(

@@ -36,6 +36,8 @@ use crate::{
 
 const DEPTH: u64 = 6;
 const START_MS: u64 = 1_790_000_000_000;
+/// The threads were told nothing.
+const QUIET: [bool; 0] = [];
 
 fn payer() -> SecretKey {
     SecretKey::from_seed([77; 32])
@@ -107,6 +109,10 @@ struct Machine {
 
 impl Machine {
     fn boot(disks: &Disks) -> Self {
+        Self::boot_with(disks, MiningOptions::default())
+    }
+
+    fn boot_with(disks: &Disks, mining: MiningOptions) -> Self {
         let genesis = genesis();
         let chain = Chain::new(Arc::clone(&genesis));
         let policy = FlushPolicy {
@@ -141,7 +147,7 @@ impl Machine {
             sign_mark: None,
             undecided: Vec::new(),
             work,
-            mining: MiningOptions::default(),
+            mining,
         };
         let mut effects = Vec::new();
         let now = Duration::ZERO;
@@ -315,6 +321,25 @@ impl Machine {
         self.now = self.now.max(due);
         self.tell(Input::TimerFired(timer));
         true
+    }
+
+    /// The look that our template's timer takes at this time; what the threads search afterwards, if that
+    /// changed.
+    fn look(&mut self, millis: u64) -> Vec<bool> {
+        self.now = Duration::from_millis(millis);
+        self.tell(Input::TimerFired(Timer::Mining));
+        self.searches()
+    }
+
+    /// Whether the threads were given work or rest since the last question, in order.
+    fn searches(&mut self) -> Vec<bool> {
+        let (told, rest) = std::mem::take(&mut self.seen)
+            .into_iter()
+            .partition(|effect| matches!(effect, Effect::Mine(_)));
+        self.seen = rest;
+        let told: Vec<Effect> = told;
+        let work = |effect: &Effect| matches!(effect, Effect::Mine(Some(_)));
+        told.iter().map(work).collect()
     }
 
     fn head(&self) -> BlockId {
@@ -634,4 +659,60 @@ fn a_crash_at_any_sync_leaves_one_branch_whole_and_the_node_goes_on() {
         assert!(whole_branch, "after {dies_after} syncs: {height} {id}");
         assert_eq!(scenario(&mut recovered), whole, "after {dies_after} syncs");
     }
+}
+
+#[test]
+fn threads_begin_when_the_chains_of_peers_are_known_or_nobody_is_there() {
+    let mining = MiningOptions {
+        threads: 1,
+        reward: Some(Address([1; 20])),
+    };
+    let mut lone = Machine::boot_with(&Disks::default(), mining);
+    assert_eq!(lone.look(1_900), QUIET, "two block times have not passed");
+    assert_eq!(lone.look(2_000), [true]);
+
+    let mut joined = Machine::boot_with(&Disks::default(), mining);
+    let status = Status {
+        height: 0,
+        head_id: joined.head(),
+        work: Some([0; 32]),
+    };
+    joined.tell(Input::PeerReady {
+        peer: peer(1),
+        status,
+    });
+    assert_eq!(joined.look(900), QUIET);
+    assert_eq!(joined.look(1_000), [true]);
+}
+
+#[test]
+fn new_work_comes_at_once_with_a_new_head_unless_blocks_are_far_too_fast() {
+    let mining = MiningOptions {
+        threads: 1,
+        reward: Some(Address([1; 20])),
+    };
+    let mut machine = Machine::boot_with(&Disks::default(), mining);
+    assert_eq!(machine.look(2_000), [true]);
+    let root = machine.ledger.tip().clone();
+    let blocks = branch(&root, 2, 12);
+    for (number, made) in blocks.iter().enumerate() {
+        machine.gossip(peer(1), &made.block);
+        match number {
+            // The times of the first blocks say nothing yet.
+            0 => {
+                assert_eq!(machine.searches(), [false]);
+                assert_eq!(machine.look(2_200), [true]);
+            }
+            // A second each, as it should be.
+            11 => assert_eq!(machine.searches(), [false, true]),
+            _ => drop(machine.searches()),
+        }
+    }
+    // A transaction that waits is worth a new template; nothing new is not.
+    assert_eq!(machine.look(2_400), QUIET);
+    machine.tell(Input::Submit {
+        transactions: vec![transfer(0)],
+        reply: ReplyToken(1),
+    });
+    assert_eq!(machine.look(2_600), [true]);
 }
