@@ -232,10 +232,12 @@ impl Core {
                     DropReason::UnknownValidators => self.on_unknown_height(now, content.height(), effects),
                     _ => {}
                 }
-                effects.push(Effect::Verdict {
-                    message,
-                    verdict: Verdict::Ignore,
-                });
+                let verdict = if reason.is_fault() {
+                    Verdict::Reject
+                } else {
+                    Verdict::Ignore
+                };
+                effects.push(Effect::Verdict { message, verdict });
             }
         }
     }

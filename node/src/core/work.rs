@@ -187,6 +187,7 @@ impl Branches {
             }
         }
         self.executed.retain(|id, _| kept.contains(id));
+        self.own.retain(|id| kept.contains(id));
         if let Some(branch) = self.executed.get_mut(&root) {
             branch.below = root;
         }

@@ -20,7 +20,7 @@ use aureon_protocol::{Offence, PeerId, Status, Topic, Verdict};
 use aureon_storage::{BlockStore, FlushPolicy, StateStore, memory::CrashDisk};
 use aureon_types::{
     Action, Address, Amount, Block, BlockId, EmptyBlocks, EngineKind, Genesis, Hash, Header, SealedHeader,
-    SecretKey, SignedTransaction, Transaction, VerifiedTransaction,
+    SecretKey, SignedTransaction, SignedVote, Transaction, VerifiedTransaction, Vote, VoteKind,
     action::TRANSFER_GAS,
     genesis::{BftTimeouts, DEFAULT_GAS_LIMIT, PowParameters, RewardSchedule},
 };
@@ -217,13 +217,17 @@ impl Machine {
 
     /// A block by gossip, and its verdict.
     fn gossip(&mut self, from: PeerId, block: &Block) -> Verdict {
+        self.gossip_bytes(Topic::Blocks, from, ProposedBlock::encode(block, None, 0))
+    }
+
+    fn gossip_bytes(&mut self, topic: Topic, from: PeerId, data: Bytes) -> Verdict {
         self.tokens += 1;
         let token = GossipToken(self.tokens);
         self.tell(Input::Gossip {
-            topic: Topic::Blocks,
+            topic,
             from,
             message: token,
-            data: ProposedBlock::encode(block, None, 0),
+            data,
         });
         let verdict = self.seen.iter().find_map(|effect| match effect {
             Effect::Verdict { message, verdict } if *message == token => Some(*verdict),
@@ -460,6 +464,30 @@ fn a_gossiped_block_is_judged_by_its_header_and_becomes_the_head() {
     }
     assert_eq!(machine.gossip(peer(1), &blocks[1].block), Verdict::Accept);
     assert_eq!(machine.head(), blocks[1].block.id());
+}
+
+#[test]
+fn votes_and_proposals_are_refused_where_blocks_are_mined() {
+    let mut machine = Machine::boot(&Disks::default());
+    let (key, network) = (payer(), genesis().id());
+    let block_id = machine.head();
+    let vote = Vote {
+        kind: VoteKind::Prevote,
+        height: 1,
+        round: 0,
+        block_id: Some(block_id),
+    };
+    let vote = aureon_consensus::Message::Vote(SignedVote::sign(vote, &key, &network));
+    let bytes = vote.encode(0).unwrap();
+    assert_eq!(
+        machine.gossip_bytes(Topic::Consensus, peer(1), bytes),
+        Verdict::Reject
+    );
+    let garbage = Bytes::from_static(b"no block");
+    assert_eq!(
+        machine.gossip_bytes(Topic::Blocks, peer(1), garbage),
+        Verdict::Reject
+    );
 }
 
 #[test]
