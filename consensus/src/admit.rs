@@ -34,6 +34,9 @@ pub enum DropReason {
     UnknownParent,
     /// A header that breaks a rule which needs no hash to see. The sender's fault.
     InvalidHeader,
+    /// A header of a block that was executed here and found invalid, or on top of one. Not the sender's
+    /// fault: headers are passed on before their blocks are executed.
+    OnInvalid,
     /// A header of a branch that leaves the chain below its final block: another history.
     TooDeep,
     /// As many headers wait as are kept, and this one is on a lighter branch than all of them.
@@ -74,6 +77,7 @@ impl DropReason {
             | Self::Repeated
             | Self::Duplicate
             | Self::UnknownParent
+            | Self::OnInvalid
             | Self::TooDeep
             | Self::Full
             | Self::TooManyProposals
@@ -101,6 +105,8 @@ pub struct Drops {
     pub unknown_parent: u64,
     /// See [`DropReason::InvalidHeader`].
     pub invalid_header: u64,
+    /// See [`DropReason::OnInvalid`].
+    pub on_invalid: u64,
     /// See [`DropReason::TooDeep`].
     pub too_deep: u64,
     /// See [`DropReason::Full`].
@@ -125,7 +131,7 @@ pub struct Drops {
 
 impl Drops {
     /// Every count with its name, for JSON and metrics.
-    pub fn named(&self) -> [(&'static str, u64); 18] {
+    pub fn named(&self) -> [(&'static str, u64); 19] {
         [
             ("old", self.old),
             ("too_far_ahead", self.too_far_ahead),
@@ -135,6 +141,7 @@ impl Drops {
             ("duplicate", self.duplicate),
             ("unknown_parent", self.unknown_parent),
             ("invalid_header", self.invalid_header),
+            ("on_invalid", self.on_invalid),
             ("too_deep", self.too_deep),
             ("full", self.full),
             ("too_many_proposals", self.too_many_proposals),
@@ -166,6 +173,7 @@ impl Drops {
             DropReason::Duplicate => &mut self.duplicate,
             DropReason::UnknownParent => &mut self.unknown_parent,
             DropReason::InvalidHeader => &mut self.invalid_header,
+            DropReason::OnInvalid => &mut self.on_invalid,
             DropReason::TooDeep => &mut self.too_deep,
             DropReason::Full => &mut self.full,
             DropReason::TooManyProposals => &mut self.too_many_proposals,

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use aureon_types::{BlockId, SealedHeader};
 
 use super::{
-    HeaderStop, MAX_HEADERS, VerifiedHeaders, WorkChain,
+    HeaderFault, HeaderStop, MAX_HEADERS, VerifiedHeaders, WorkChain,
     held::Held,
     tree::{Inserted, Tree},
 };
@@ -122,6 +122,7 @@ impl Pow {
             Inserted::Known => self.dropped(DropReason::Duplicate),
             Inserted::UnknownParent => self.dropped(DropReason::UnknownParent),
             Inserted::TooDeep => self.dropped(DropReason::TooDeep),
+            Inserted::Fault(HeaderFault::OnInvalid(_)) => self.dropped(DropReason::OnInvalid),
             Inserted::Fault(_) => self.dropped(DropReason::InvalidHeader),
             Inserted::Full => self.dropped(DropReason::Full),
         }
@@ -142,6 +143,10 @@ impl Pow {
         match self.enter(now, &header) {
             Ok(_) | Err(HeaderStop::UnknownParent | HeaderStop::TooDeep) => {}
             Err(HeaderStop::AheadOfClock { until_ms }) => self.held.insert(until_ms, header),
+            Err(HeaderStop::Invalid {
+                fault: HeaderFault::OnInvalid(_),
+                ..
+            }) => self.drops.count(DropReason::OnInvalid),
             Err(HeaderStop::Invalid { .. }) => self.drops.count(DropReason::InvalidHeader),
             Err(HeaderStop::Full) => self.drops.count(DropReason::Full),
         }

@@ -52,7 +52,8 @@ pub enum HeaderFault {
         /// The last [`super::MEDIAN_BLOCKS`] blocks'.
         median: u64,
     },
-    /// It stands on a block that is invalid.
+    /// It stands on a block that was executed and is invalid, or is one. The fault of who serves it as
+    /// part of its chain; who gossips it may not have executed that block yet.
     #[error("the header stands on invalid block {0}")]
     OnInvalid(BlockId),
 }
