@@ -4,7 +4,7 @@ use aureon_consensus::{Epoch, Schedule, limit_change};
 use aureon_types::{Genesis, Validator, ValidatorSet};
 
 use super::{
-    damaged,
+    damaged, lagging,
     records::{Authorities, Candidates, ValidatorRecord},
     rules::{StakeRules, Voting, epoch_of},
     slots::{self, At, Slots},
@@ -36,7 +36,8 @@ pub(super) fn close_stake<R: StateReader>(
     }
     chosen.sort_by_key(|validator| (std::cmp::Reverse(validator.power), validator.address));
     chosen.truncate(rules.max_validators);
-    close(overlay, voting, chosen, rules.unbonding_epochs)
+    let next = close(overlay, voting, chosen.clone(), rules.unbonding_epochs)?;
+    lagging::note(overlay, &voting.epoch, &next, &chosen)
 }
 
 /// At the closing block, proof of authority: the next set is who the votes have made an authority, as
@@ -48,10 +49,11 @@ pub(super) fn close_authorities<R: StateReader>(
 ) -> Result<(), StateError> {
     let authorities: Authorities = overlay.load_or_default(&slots::authorities())?;
     let chosen = authorities.0.iter().map(|key| Validator::new(*key, 1)).collect();
-    close(overlay, voting, chosen, evidence_epochs)
+    close(overlay, voting, chosen, evidence_epochs)?;
+    Ok(())
 }
 
-/// Records the next epoch and forgets the one for which no evidence is taken any more. If nobody can be
+/// Records the next epoch, gives it, and forgets the one for which no evidence is taken any more. If nobody can be
 /// chosen, the strongest of the present set goes on alone, as far as a third may change: without a
 /// validator nothing could ever change again.
 fn close<R: StateReader>(
@@ -59,7 +61,7 @@ fn close<R: StateReader>(
     voting: &Voting,
     chosen: Vec<Validator>,
     evidence_epochs: u64,
-) -> Result<(), StateError> {
+) -> Result<Epoch, StateError> {
     let current = voting.epoch.set();
     let wanted = if chosen.is_empty() {
         current.iter().take(1).copied().collect()
@@ -77,8 +79,9 @@ fn close<R: StateReader>(
     {
         overlay.clear(&slots::epoch(old))?;
         overlay.clear(&slots::punished(old))?;
+        overlay.clear(&slots::lagging(old))?;
     }
-    Ok(())
+    Ok(next)
 }
 
 /// Who decides the heights around the one above `height`, read from `reader`, the state after the block

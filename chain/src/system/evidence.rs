@@ -13,7 +13,7 @@ use aureon_consensus::{
 use aureon_types::{Address, Evidence, RefusalCode};
 
 use super::{
-    Outcome, damaged,
+    Outcome, damaged, lagging,
     records::{Punished, ValidatorRecord},
     refuse,
     rules::{Rules, StakeRules, epoch_of},
@@ -50,20 +50,22 @@ pub(super) fn punish<R: StateReader>(
     let Ok(Offence { offender, .. }) = check(evidence, epoch.set(), &context.genesis_id) else {
         return refuse(RefusalCode::EvidenceInvalid, 0, 0);
     };
-    record(overlay, &epoch, &offender, height)?;
+    let position = record(overlay, &epoch, &offender, height)?;
     if let Rules::Stake(rules, _) = &context.rules {
-        slash(overlay, rules, &offender, offence, context.height)?;
+        let backed_from = lagging::backed_from(overlay, offence, position)?;
+        slash(overlay, rules, &offender, backed_from, context.height)?;
     }
     Ok(())
 }
 
-/// Remembers that the offence was punished, or refuses because it was.
+/// Remembers that the offence was punished, or refuses because it was. Gives the offender's position in
+/// the set.
 fn record<R: StateReader>(
     overlay: &mut Overlay<'_, R>,
     epoch: &Epoch,
     offender: &Address,
     height: u64,
-) -> Outcome {
+) -> Outcome<u16> {
     let position = epoch
         .set()
         .iter()
@@ -80,16 +82,16 @@ fn record<R: StateReader>(
         _ => return refuse(RefusalCode::AlreadyPunished, height, 0),
     }
     overlay.put(&slot, &punished)?;
-    Ok(())
+    Ok(offence.0)
 }
 
-/// Takes the share of everything that stood behind the offender in epoch `offence`, and of what joined
-/// it since, and jails it.
+/// Takes the share of everything that stood behind the offender, and of what joined it since, and jails
+/// it. What was taken back in the epoch `backed_from` or later stood behind it.
 fn slash<R: StateReader>(
     overlay: &mut Overlay<'_, R>,
     rules: &StakeRules,
     offender: &Address,
-    offence: u64,
+    backed_from: u64,
     height: u64,
 ) -> Result<(), StateError> {
     let share = rules.slash_basis_points;
@@ -105,8 +107,7 @@ fn slash<R: StateReader>(
         overlay.put(&slot, &validator)?;
     }
     let mut unbonding = 0_u64;
-    // What was taken back earlier stood behind no set from `offence` on.
-    for epoch in offence.saturating_add(rules.unbonding_epochs)..=rules.release_epoch(height) {
+    for epoch in backed_from.saturating_add(rules.unbonding_epochs)..=rules.release_epoch(height) {
         let lost = unbonding::slash(overlay, offender, epoch, share)?;
         unbonding = unbonding
             .checked_add(lost)

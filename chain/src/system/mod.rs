@@ -25,6 +25,7 @@ mod downtime;
 mod epochs;
 mod evidence;
 mod genesis;
+mod lagging;
 pub mod query;
 mod records;
 mod rewards;

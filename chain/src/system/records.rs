@@ -189,6 +189,26 @@ impl Record for Punished {
     }
 }
 
+/// Who has more power in the set of one epoch than stake was there for when it was made: position in
+/// the set, and the first epoch in a row for which that is so. Sorted by position.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lagging(pub Vec<(u16, u64)>);
+
+impl Record for Lagging {
+    const WHAT: &'static str = "lagging power";
+
+    fn write(&self, out: &mut Writer) {
+        out.list(&self.0, |out, (position, since)| {
+            out.u16(*position);
+            out.u64(*since);
+        });
+    }
+
+    fn read(input: &mut Cursor<'_>) -> Option<Self> {
+        input.list(|input| Some((input.u16()?, input.u64()?))).map(Self)
+    }
+}
+
 /// The authorities as their votes have made them, sorted: the set follows at the next epoch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Authorities(pub Vec<PublicKey>);

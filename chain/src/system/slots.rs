@@ -56,6 +56,11 @@ pub(super) fn punished(epoch: u64) -> Hash {
     slot("punished", &[&epoch.to_be_bytes()])
 }
 
+/// [`super::records::Lagging`].
+pub(super) fn lagging(epoch: u64) -> Hash {
+    slot("lagging", &[&epoch.to_be_bytes()])
+}
+
 /// [`aureon_consensus::Epoch`], in its own encoding.
 pub(super) fn epoch(epoch: u64) -> Hash {
     slot("epoch", &[&epoch.to_be_bytes()])

@@ -236,3 +236,30 @@ fn authorities_have_nothing_to_lose_and_are_remembered() {
         refused(RefusalCode::EvidenceTooOld, 5, 6)
     );
 }
+
+#[test]
+fn power_that_outlasts_its_stake_is_slashed_where_the_stake_waits() {
+    // Two of three leave in epoch 0, and a third of the power may go: one stays in the set of epoch 1,
+    // for stake that is on its way back since epoch 0.
+    let mut chain = Chain::stake();
+    let unbond = Action::Unbond {
+        amount: Amount(1_000),
+    };
+    chain.block(&[(2, unbond.clone()), (3, unbond), (4, delegate(1, 500))]);
+    chain.block(&[(4, undelegate(1, 100))]);
+    chain.run_to(5);
+    let set = chain.schedule.at(6).unwrap().clone();
+    let last = [2, 3].into_iter().find(|seed| set.get(&address(*seed)).is_some());
+    let last = last.unwrap();
+    chain.done(9, double_vote(&chain.id, last, 6));
+    assert_eq!(chain.totals().slashed, 200, "a fifth of what it voted with");
+    assert_eq!(chain.totals().unbonding, 1_900);
+    // Who is in the set with no more than its stake loses only what it has, and what left since.
+    chain.done(9, double_vote(&chain.id, 1, 6));
+    assert_eq!(chain.totals().slashed, 200 + 280);
+    assert_eq!(chain.totals().unbonding, 1_900);
+    // The next epochs forget it with the epoch.
+    chain.run_to(40);
+    assert_eq!(chain.totals().unbonding, 0);
+    assert_eq!(chain.balance(last), RICH + 800);
+}

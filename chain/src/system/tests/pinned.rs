@@ -83,6 +83,11 @@ fn everything() -> Vec<(&'static str, Hash, Vec<u8>)> {
             records::Punished(vec![(1, 2)]).encode().to_vec(),
         ),
         (
+            "lagging",
+            slots::lagging(2),
+            records::Lagging(vec![(1, 2)]).encode().to_vec(),
+        ),
+        (
             "authorities",
             slots::authorities(),
             records::Authorities(vec![key]).encode().to_vec(),
@@ -170,6 +175,7 @@ fn records_come_back_and_are_strict() {
     }]));
     check(&records::Missed(vec![(1, 2), (3, 4)]));
     check(&records::Punished(vec![(1, 2)]));
+    check(&records::Lagging(vec![(1, 2), (3, 4)]));
     check(&records::Authorities(vec![public_key(1)]));
     check(&records::Ballot {
         add: None,
