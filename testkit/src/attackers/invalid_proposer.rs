@@ -29,8 +29,10 @@ const HEADERS: [fn(&mut Header); 11] = [
     |header| header.previous_commit_hash = CommitCertificate::hash(b"another"),
 ];
 
-/// Ways to spoil a list of transactions.
-const BODIES: [fn(&mut Vec<SignedTransaction>) -> Option<()>; 3] = [repeat, alter, reverse];
+/// A way to spoil a list of transactions; `None` if it is too short for that.
+type SpoilBody = fn(Vec<SignedTransaction>) -> Option<Vec<SignedTransaction>>;
+
+const BODIES: [SpoilBody; 3] = [repeat, alter, reverse];
 
 impl Attacker for InvalidProposer {
     fn publish(&mut self, scene: &mut Scene<'_>, topic: Topic, data: Bytes) -> Vec<Act> {
@@ -64,32 +66,31 @@ impl InvalidProposer {
 }
 
 /// The block with other transactions under a root that fits them.
-fn with_body(block: &Block, spoil: fn(&mut Vec<SignedTransaction>) -> Option<()>) -> Option<Block> {
-    let mut transactions = block.transactions().to_vec();
-    spoil(&mut transactions)?;
+fn with_body(block: &Block, spoil: SpoilBody) -> Option<Block> {
+    let transactions = spoil(block.transactions().to_vec())?;
     let mut header = block.header().clone();
     header.transactions_root = merkle::root(transactions.iter().map(SignedTransaction::leaf));
     forge::remade(header, &transactions, block)
 }
 
-fn repeat(transactions: &mut Vec<SignedTransaction>) -> Option<()> {
-    let first = transactions.first()?.clone();
-    transactions.push(first);
-    Some(())
+fn repeat(mut transactions: Vec<SignedTransaction>) -> Option<Vec<SignedTransaction>> {
+    transactions.push(transactions.first()?.clone());
+    Some(transactions)
 }
 
 /// Nobody signed this.
-fn alter(transactions: &mut Vec<SignedTransaction>) -> Option<()> {
+fn alter(mut transactions: Vec<SignedTransaction>) -> Option<Vec<SignedTransaction>> {
     let last = transactions.pop()?;
     let mut transaction = last.transaction().clone();
     transaction.nonce += 1;
     transactions.push(SignedTransaction::from_parts(&transaction.encode(), *last.signature()).ok()?);
-    Some(())
+    Some(transactions)
 }
 
 /// Fails if it changes the order of one sender's nonces; otherwise only the roots are wrong.
-fn reverse(transactions: &mut Vec<SignedTransaction>) -> Option<()> {
-    (transactions.len() > 1).then(|| transactions.reverse())
+fn reverse(mut transactions: Vec<SignedTransaction>) -> Option<Vec<SignedTransaction>> {
+    transactions.reverse();
+    (transactions.len() > 1).then_some(transactions)
 }
 
 /// Its vote for the block that it built, as one for the block that it sent.

@@ -46,7 +46,9 @@ impl Simulation {
     }
 
     pub(super) fn submit_again(&mut self) {
-        let Some(node) = self.any_running() else { return };
+        let Some(node) = self.any_running() else {
+            return self.schedule(SECOND, 0, Event::SubmitAgain);
+        };
         let Some(running) = &self.nodes[node].running else {
             return;
         };

@@ -82,6 +82,12 @@ fn every_sync(engine: Engine) {
     );
 }
 
+/// The only node was down when clients came again with what they lacked.
+#[test]
+fn clients_come_again_when_somebody_is_there() {
+    hold(Engine::Pos, Kind::EverySync, 86..87);
+}
+
 /// The cut that was to come had not come when everything was over, and came when the disks were looked at.
 #[test]
 fn a_power_cut_that_never_came_is_called_off() {
