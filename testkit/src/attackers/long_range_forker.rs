@@ -27,7 +27,9 @@ impl Attacker for LongRangeForker {
         let Some(work) = running.core.lineage().work() else {
             return false;
         };
-        let shown_at = FORK + 2 * work.rules().finality_depth + 4;
+        // The others, with fewer hashes, must surely have gone further than the finality depth too: who has
+        // more than half of all hashes may split them if only some of them have.
+        let shown_at = FORK + 4 * work.rules().finality_depth + 4;
         (FORK..shown_at).contains(&running.core.head().0)
     }
 

@@ -183,7 +183,7 @@ impl Scenario {
         // A branch must outgrow the finality depth before it is shown.
         let mined_fork = attack == Attack::LongRangeForker && self.engine == Engine::Pow;
         let (heal_at, finality_depth) = if mined_fork {
-            (18 * SECOND, 5)
+            (24 * SECOND, 5)
         } else {
             (4 * SECOND, 16)
         };
