@@ -1,0 +1,184 @@
+//! Contracts on the mock host: what a contract sees, and what is undone.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, also in its helpers"
+)]
+
+mod contracts;
+
+use aureon::mock::{Chain, MAX_DEPTH};
+use aureon::{Address, PublicKey, Signature, hashing};
+
+use contracts::{bank, probe, second};
+
+struct World {
+    chain: Chain,
+    alice: Address,
+    probe: probe::Client,
+}
+
+fn world() -> World {
+    let chain = Chain::new();
+    let alice = chain.account("alice", 1_000);
+    chain.act_as(alice);
+    let probe = probe::Client::deploy().unwrap();
+    World { chain, alice, probe }
+}
+
+#[test]
+fn a_contract_sees_its_call() {
+    let w = world();
+    w.chain.set_height(7);
+    w.chain.set_time(1_234);
+    let seen = w.probe.with_value(5).look().unwrap();
+    assert_eq!(seen.caller, w.alice);
+    assert_eq!(seen.contract, w.probe.address);
+    assert_eq!((seen.value, seen.balance), (5, 5));
+    assert_eq!((seen.height, seen.time), (7, 1_234));
+    assert_eq!(w.chain.balance(w.alice), 995);
+}
+
+#[test]
+fn an_abort_undoes_storage_events_and_value() {
+    let w = world();
+    w.probe.set(1).unwrap();
+    let events = w.chain.logs();
+    let error = w.probe.with_value(9).set_then_fail(2).unwrap_err();
+    assert_eq!(error.message, "changed my mind about 2");
+    assert_eq!(w.probe.get(), Ok(Some(1)));
+    assert_eq!(w.chain.logs(), events);
+    assert_eq!(w.chain.balance(w.alice), 1_000);
+}
+
+#[test]
+fn a_sum_that_does_not_fit_aborts() {
+    let w = world();
+    w.probe.set(u64::MAX).unwrap();
+    assert_eq!(w.probe.add(1).unwrap_err().message, "a sum is too large");
+    assert_eq!(w.probe.get(), Ok(Some(u64::MAX)));
+}
+
+#[test]
+fn a_panic_aborts_with_its_message() {
+    let w = world();
+    let error = w.probe.divide(1, 0).unwrap_err();
+    assert_eq!(error.message, "attempt to divide by zero");
+    assert_eq!(w.probe.divide(7, 2), Ok(3));
+}
+
+#[test]
+fn a_failed_inner_call_undoes_only_itself() {
+    let w = world();
+    let bank = bank::Client::deploy().unwrap();
+    w.probe.set(1).unwrap();
+    let said = bank.try_and_go_on(w.probe.address).unwrap();
+    assert_eq!(said, "changed my mind about 2");
+    assert_eq!(w.probe.get(), Ok(Some(1)));
+    assert_eq!(
+        bank.noted(),
+        Ok(Some(77)),
+        "what the caller did before and after stays"
+    );
+}
+
+#[test]
+fn a_query_changes_nothing() {
+    let w = world();
+    let error = w.probe.write_in_query().unwrap_err();
+    assert_eq!(error.message, "a query cannot change anything");
+    assert_eq!(w.probe.get(), Ok(None));
+}
+
+#[test]
+fn value_pays_and_a_plain_transfer_to_a_contract_is_refused() {
+    let w = world();
+    let bank = bank::Client::deploy().unwrap();
+    bank.with_value(100).put().unwrap();
+    assert_eq!(w.chain.balance(bank.address), 100);
+    bank.pay(w.alice, 30).unwrap();
+    assert_eq!(
+        (w.chain.balance(bank.address), w.chain.balance(w.alice)),
+        (70, 930)
+    );
+    assert_eq!(
+        bank.pay(w.alice, 71).unwrap_err().message,
+        "the balance is too small"
+    );
+    assert!(
+        bank.pay(w.probe.address, 1)
+            .unwrap_err()
+            .message
+            .contains("call with a value")
+    );
+    assert!(bank.with_value(931).put().is_err(), "more than alice has");
+}
+
+#[test]
+fn the_guard_stops_a_call_back() {
+    let _world = world();
+    let bank = bank::Client::deploy().unwrap();
+    let error = bank.guarded_loop().unwrap_err();
+    assert_eq!(error.message, "the contract is called back while it is busy");
+    bank.guarded_once().unwrap();
+    bank.guarded_once().unwrap();
+}
+
+#[test]
+fn calls_are_nested_to_a_depth() {
+    let w = world();
+    let depth = u32::try_from(MAX_DEPTH).unwrap();
+    assert_eq!(w.probe.nest(depth - 1), Ok(depth - 1));
+    assert_eq!(
+        w.probe.nest(depth).unwrap_err().message,
+        "contracts call each other too deeply"
+    );
+}
+
+#[test]
+fn what_is_not_there_is_said() {
+    let w = world();
+    let nowhere = probe::Client::at(Address([9; 20]));
+    assert_eq!(
+        nowhere.get().unwrap_err().message,
+        "there is no contract at this address"
+    );
+    // The second version has functions that the first has not.
+    let other = second::Client::at(w.probe.address);
+    let error = other.doubled().unwrap_err();
+    assert_eq!(
+        error.message,
+        "the contract has no function `doubled` to be called in this way"
+    );
+}
+
+#[test]
+fn an_interface_is_a_client() {
+    let w = world();
+    let client = contracts::StoreClient::at(w.probe.address);
+    client.set(5).unwrap();
+    assert_eq!(client.get(), Ok(Some(5)));
+}
+
+#[test]
+fn an_upgrade_keeps_the_storage_and_migrates() {
+    let w = world();
+    w.probe.set(21).unwrap();
+    w.probe.upgrade_to_second();
+    assert_eq!(second::Client::at(w.probe.address).doubled(), Ok(42));
+    let back = w.probe.upgrade(|_| {}).unwrap_err();
+    assert!(back.message.contains("no entry point `migrate`"), "{back}");
+}
+
+/// "abc" in the standards of each.
+#[test]
+fn hashes_are_the_real_ones() {
+    let shown = |hash: aureon::Hash| hash.to_string();
+    assert!(shown(hashing::sha256(b"abc")).starts_with("0xba7816bf8f01cfea"));
+    assert!(shown(hashing::keccak256(b"abc")).starts_with("0x4e03657aea45a94f"));
+    assert!(shown(hashing::blake3(b"abc")).starts_with("0x6437b3ac38465133"));
+    assert!(!hashing::ed25519_verify(
+        &PublicKey([1; 32]),
+        &Signature([2; 64]),
+        b"abc"
+    ));
+}
