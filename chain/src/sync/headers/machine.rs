@@ -36,6 +36,11 @@ pub struct HeaderSync<P> {
     /// `Behind` was the last state announced.
     pub(super) behind: bool,
     pub(super) alarm: Alarm,
+    /// Since when the head stands still, or since when the last stall was answered; unknown before the
+    /// first input.
+    pub(super) still_since: Option<Duration>,
+    /// The head stands still far below the headers: what follows it is asked for.
+    pub(super) stalled: bool,
 }
 
 impl<P: Peer> HeaderSync<P> {
@@ -49,6 +54,8 @@ impl<P: Peer> HeaderSync<P> {
             behind_since: None,
             behind: false,
             alarm: Alarm::default(),
+            still_since: None,
+            stalled: false,
         }
     }
 
@@ -85,7 +92,13 @@ impl<P: Peer> HeaderSync<P> {
             } => {
                 self.on_judged(now, batch, accepted, stop, effects);
             }
-            Input::TipChanged(tip) => self.tip = tip,
+            Input::TipChanged(tip) => {
+                if tip.head != self.tip.head {
+                    self.still_since = Some(now);
+                    self.stalled = false;
+                }
+                self.tip = tip;
+            }
             Input::TimerFired(timer) => self.alarm.fired(timer),
         }
         self.advance(now, effects);
@@ -201,6 +214,7 @@ impl<P: Peer> HeaderSync<P> {
         let Some(state) = self.peers.get_mut(peer) else {
             return;
         };
+        state.delivered |= accepted > 0;
         match stop {
             None if claimed <= best => {
                 state.kept_promise();

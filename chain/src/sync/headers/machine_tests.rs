@@ -8,7 +8,7 @@ use aureon_types::SealedHeader;
 use super::{
     super::{BatchId, Phase, RequestFailure, RequestId, TimerId},
     BEHIND_AFTER, Claim, Effect, GRACE, HEDGE, HeaderSync, Input, MAX_AHEAD, MAX_HEADERS, MAX_REQUESTS,
-    OTHER_HISTORY_REST, Offence, REQUEST_TIMEOUT, Tip,
+    OTHER_HISTORY_REST, Offence, REQUEST_TIMEOUT, STALL, Tip,
     testing::{Chain, boast},
 };
 
@@ -433,6 +433,28 @@ fn headers_do_not_run_far_ahead_of_bodies() {
     bench.tip(MAX_AHEAD as usize, 0);
     none(bench.status(1, length));
     assert_eq!(bench.tip(MAX_AHEAD as usize, 1), ["ask 1"]);
+}
+
+#[test]
+fn others_are_asked_for_what_follows_a_head_that_does_not_move() {
+    let length = MAX_AHEAD as usize + 10;
+    let mut bench = Bench::new(0, length);
+    assert_eq!(bench.status(1, length), ["ask 1"]);
+    let headers = bench.chain.after(0, MAX_HEADERS);
+    bench.answer(1, headers.clone(), None);
+    bench.verified(headers.clone());
+    bench.tip(MAX_AHEAD as usize + 1, 1);
+    none(bench.judged(headers.len(), None));
+    none(bench.status(2, length));
+    let almost = STALL - Duration::from_millis(1);
+    assert_eq!(bench.pass(almost), [format!("behind {length}")]);
+    assert_eq!(bench.pass(Duration::from_millis(1)), ["ask 2 after 1"]);
+    bench.answer(2, bench.chain.after(1, 1), None);
+    bench.verified(bench.chain.after(1, 1));
+    // The head moves: bodies come first again.
+    none(bench.tip(MAX_AHEAD as usize + 2, 2));
+    bench.judged(1, None);
+    none(bench.status(3, length));
 }
 
 #[test]

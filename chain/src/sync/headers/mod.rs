@@ -10,11 +10,16 @@
 //! penalised, and its claim does not count for a while that doubles with each offence. Work that was
 //! delivered counts whoever sent it.
 //!
+//! *Headers without bodies.* Whoever mined a long branch at the difficulty of long ago can send its headers
+//! and keep its bodies. If the head stands still for [`STALL`] while headers are far ahead of it, those who
+//! sent headers rest, and others are asked for what follows the head: consensus executes the branches that
+//! are heavier than its head, not the heaviest only.
+//!
 //! *Another history.* A peer whose chain leaves ours below our last final block is not followed and not
 //! blamed; its claim is ignored for [`OTHER_HISTORY_REST`].
 //!
 //! *Bounds.* [`MAX_REQUESTS`] answers of [`MAX_HEADERS`] headers on their way or being checked; nothing
-//! is asked for while headers are [`MAX_AHEAD`] or more ahead of the executed head.
+//! is asked for while headers are [`MAX_AHEAD`] or more ahead of an executed head that moves.
 //!
 //! *Pure*, as [`super::RangeSync`] is.
 
@@ -50,6 +55,9 @@ pub const MAX_HEADERS: usize = 2_000;
 pub const MAX_REQUESTS: usize = 2;
 /// Headers that may be ahead of the executed head. Above it nothing is asked for: bodies must catch up.
 pub const MAX_AHEAD: u64 = 4_096;
+/// How long the head may stand still while headers are [`MAX_AHEAD`] ahead, before others than those who
+/// sent them are asked; and how long those rest.
+pub const STALL: Duration = Duration::from_secs(30);
 /// How long a peer may take to answer.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// After this a second peer is asked.

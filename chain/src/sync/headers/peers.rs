@@ -7,7 +7,7 @@ use aureon_types::BlockId;
 
 use super::{
     super::{MAX_PEERS, Peer, RequestId},
-    Claim, HEDGE, REQUEST_TIMEOUT,
+    Claim, HEDGE, REQUEST_TIMEOUT, STALL,
 };
 
 /// First rest after a deliberate offence; doubles with each up to [`MAX_REST`].
@@ -46,6 +46,8 @@ pub(super) struct PeerState {
     pub judging: bool,
     /// The last header of its last full answer: the next begins there.
     pub continues_at: Option<BlockId>,
+    /// Headers of it were taken since the last stall.
+    pub delivered: bool,
     pub rests_until: Duration,
     /// While resting, the claim does not count.
     distrusted: bool,
@@ -179,6 +181,16 @@ impl<P: Peer> Peers<P> {
         expired
     }
 
+    /// Those whose headers were taken are not asked for a while, without blame: others go first.
+    pub(super) fn rest_deliverers(&mut self, now: Duration) {
+        for state in self.0.values_mut() {
+            if std::mem::take(&mut state.delivered) {
+                state.continues_at = None;
+                state.rest(now, STALL);
+            }
+        }
+    }
+
     /// When something here changes by time alone.
     pub(super) fn next_deadline(
         &self,
@@ -216,6 +228,7 @@ impl PeerState {
             outstanding: None,
             judging: false,
             continues_at: None,
+            delivered: false,
             rests_until: Duration::ZERO,
             distrusted: false,
             failures: 0,

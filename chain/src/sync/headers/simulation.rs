@@ -145,6 +145,12 @@ struct Run<'a> {
     in_flight: BTreeSet<(u64, u64)>,
     trace: Vec<String>,
     penalized: BTreeSet<u64>,
+    /// Blocks whose bodies nobody gives away.
+    withheld: BTreeSet<BlockId>,
+    /// When the honest peer comes.
+    honest_at: Duration,
+    /// When the head was first the truth's.
+    caught_up_at: Duration,
 }
 
 impl<'a> Run<'a> {
@@ -182,6 +188,9 @@ impl<'a> Run<'a> {
             in_flight: BTreeSet::new(),
             trace: vec![],
             penalized: BTreeSet::new(),
+            withheld: BTreeSet::new(),
+            honest_at: Duration::ZERO,
+            caught_up_at: Duration::MAX,
         }
     }
 
@@ -196,7 +205,10 @@ impl<'a> Run<'a> {
 
     fn announce(&mut self, peer: u64, behaviour: Behaviour) {
         let claim = self.world.claim(behaviour);
-        let after = self.delay(200);
+        let mut after = self.delay(200);
+        if peer == HONEST {
+            after += self.honest_at.saturating_sub(self.now);
+        }
         self.later(after, Input::PeerStatus { peer, claim });
     }
 
@@ -233,6 +245,9 @@ impl<'a> Run<'a> {
             );
             self.forget_request(&input);
             self.feed(input);
+            if self.engine.head() == self.world.truth.claim().head.id {
+                self.caught_up_at = self.caught_up_at.min(at);
+            }
             assert!(self.in_flight.len() <= MAX_REQUESTS, "{:?}", self.in_flight);
             assert!(self.sync.batches.len() <= MAX_REQUESTS);
         }
@@ -337,10 +352,13 @@ impl<'a> Run<'a> {
         judged
     }
 
-    /// Every body is here and valid.
+    /// Every body that is not withheld is here and valid.
     fn run_blocks(&mut self) {
         while !self.execute.is_empty() {
             let block_id = self.execute.remove(0);
+            if self.withheld.contains(&block_id) {
+                continue;
+            }
             let header = self.engine.header(&block_id).unwrap().header();
             let (height, proposer) = (header.height, header.proposer);
             self.engine_input(EngineInput::Executed {
@@ -433,6 +451,23 @@ fn one_honest_peer_suffices_and_is_never_blamed_and_every_kind_of_liar_is() {
     ] {
         assert_eq!(found.get(kind), Some(&true), "{kind}: {found:?}");
     }
+}
+
+/// Whoever mined a long branch at the difficulty of long ago, heavier than ours and lighter than the
+/// truth, and keeps its bodies, holds up a node that catches up for a moment only.
+#[test]
+fn a_long_branch_without_bodies_does_not_keep_a_node_from_the_truth() {
+    let world = World {
+        truth: Chain::new(5_000, 1),
+        fork: Chain::new(4_500, 2),
+    };
+    let mut run = Run::new(&world, 1);
+    run.peers = BTreeMap::from([(HONEST, Behaviour::Honest), (HONEST - 1, Behaviour::Fork)]);
+    run.honest_at = Duration::from_secs(4);
+    run.withheld = world.fork.headers.iter().map(SealedHeader::id).collect();
+    let run = run.run();
+    assert!(!run.penalized.contains(&HONEST), "{:?}", run.trace);
+    assert!(run.caught_up_at < Duration::from_secs(60), "{:?}", run.trace);
 }
 
 #[test]

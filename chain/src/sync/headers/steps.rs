@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     super::{Peer, Phase, RequestId, Status},
     BEHIND_AFTER, Claim, Effect, GRACE, HEDGE, HeaderSync, MAX_AHEAD, MAX_HEADERS, MAX_REQUESTS, Offence,
-    Tip,
+    STALL, Tip,
     peers::PeerState,
 };
 
@@ -28,9 +28,20 @@ impl<P: Peer> HeaderSync<P> {
             self.penalize(now, peer, Offence::TimedOut, effects);
         }
         self.peers.compare(now, self.tip.header.work);
+        self.notice_stall(now);
         self.ask(now, effects);
         self.announce(now, effects);
         self.arm(now, effects);
+    }
+
+    /// Headers far ahead of a head that does not move: their bodies may be nobody's to have.
+    fn notice_stall(&mut self, now: Duration) {
+        let since = *self.still_since.get_or_insert(now);
+        if self.ahead() >= MAX_AHEAD && now >= since.saturating_add(STALL) {
+            self.still_since = Some(now);
+            self.stalled = true;
+            self.peers.rest_deliverers(now);
+        }
     }
 
     fn ask(&mut self, now: Duration, effects: &mut Vec<Effect<P>>) {
@@ -41,6 +52,7 @@ impl<P: Peer> HeaderSync<P> {
             let request = RequestId(self.new_id());
             self.peers.asked(now, peer, request);
             let after = self.peers.get_mut(peer).and_then(|state| state.continues_at);
+            let after = after.or(self.stalled.then_some(self.tip.head.head.id));
             // The bound is far below 2^32.
             let count = u32::try_from(MAX_HEADERS).unwrap_or(u32::MAX);
             effects.push(Effect::RequestHeaders {
@@ -53,7 +65,10 @@ impl<P: Peer> HeaderSync<P> {
     }
 
     fn may_ask(&self, now: Duration) -> bool {
-        if self.ahead() >= MAX_AHEAD || self.peers.is_judging() || self.batches.len() >= MAX_REQUESTS {
+        if (self.ahead() >= MAX_AHEAD && !self.stalled)
+            || self.peers.is_judging()
+            || self.batches.len() >= MAX_REQUESTS
+        {
             return false;
         }
         match self.peers.oldest_request() {
@@ -103,11 +118,14 @@ impl<P: Peer> HeaderSync<P> {
     fn arm(&mut self, now: Duration, effects: &mut Vec<Effect<P>>) {
         let announce = self.behind_since.filter(|_| !self.behind);
         let announce = announce.map(|since| since.saturating_add(BEHIND_AFTER));
+        let stall = self.still_since.filter(|_| self.ahead() >= MAX_AHEAD);
+        let stall = stall.map(|since| since.saturating_add(STALL));
         let deadline = self
             .peers
             .next_deadline(now, grace(self.tip))
             .into_iter()
             .chain(announce)
+            .chain(stall)
             .min();
         if let Some((timer, after)) = self.alarm.arm(now, deadline) {
             effects.push(Effect::StartTimer { timer, after });
