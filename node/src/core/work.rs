@@ -18,7 +18,7 @@
 //!
 //! *Whose fault.* Who answers a request for a body or its transactions vouches for the block: an honest
 //! node serves only what it has executed and committed. If such a block turns out invalid, who served it
-//! is penalised ([`aureon_protocol::Offence::InvalidBlock`]). Who gossips a block vouches only for its
+//! is banned ([`aureon_protocol::Offence::Malicious`]). Who gossips a block vouches only for its
 //! header: honest nodes pass it on before they execute it, so nobody is penalised for a gossiped block
 //! whose body is wrong; it has cost its maker the work. Descendants of an invalid block are forgotten
 //! without blame: their senders may not have known.

@@ -208,7 +208,7 @@ impl Core {
         if let Some(peer) = served_by {
             effects.push(Effect::Penalize {
                 peer,
-                offence: Offence::InvalidBlock,
+                offence: Offence::Malicious,
                 reason: format!("it served block {id}, which is invalid: {reason}"),
             });
         }
