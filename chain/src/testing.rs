@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use aureon_consensus::Epoch;
 use aureon_types::{
     Account, Action, Address, Amount, GenesisId, Hash, SecretKey, StateChanges, Transaction, Validator,
-    ValidatorSet, VerifiedTransaction, account::EMPTY_TRIE_ROOT, hash::blake3, transaction::TRANSFER_GAS,
+    ValidatorSet, VerifiedTransaction, account::EMPTY_TRIE_ROOT, genesis::VM_COST_TABLE, hash::blake3,
+    transaction::TRANSFER_GAS,
 };
 use bytes::Bytes;
 
 use crate::{
-    execution::{BlockContext, StateCommitment, StateError, StateReader},
+    execution::{
+        BlockContext, StateCommitment, StateError, StateReader,
+        contracts::{CodeFault, CodeReport, ContractHost, ContractMachine, Run, RunOutcome},
+    },
     import::{HeightEngine, HeightRules, HeightValidators, MAX_AHEAD_MS, TimeRule},
     system::{AuthorityRules, Rules},
 };
@@ -26,6 +30,8 @@ pub struct MemoryState {
     pub accounts: BTreeMap<Address, Account>,
     /// The slots of all accounts.
     pub storage: BTreeMap<(Address, Hash), Bytes>,
+    /// Code by its hash.
+    pub code: BTreeMap<Hash, Bytes>,
     /// Reads of this address fail, as a broken disk would.
     pub broken: Option<Address>,
 }
@@ -91,6 +97,25 @@ impl StateReader for MemoryState {
         }
         Ok(self.storage.get(&(*address, *slot)).cloned())
     }
+
+    fn code(&self, hash: &Hash) -> Result<Option<Bytes>, StateError> {
+        Ok(self.code.get(hash).cloned())
+    }
+}
+
+/// A machine for tests that run no contract: it refuses every code.
+pub struct NoCode;
+
+impl ContractMachine for NoCode {
+    fn check(&self, _: &[u8]) -> Result<CodeReport, CodeFault> {
+        Err(CodeFault {
+            reason: "this machine runs nothing".to_owned(),
+        })
+    }
+
+    fn run(&self, run: Run<'_>, _: &mut dyn ContractHost) -> RunOutcome {
+        unreachable!("no code can have been deployed: {run:?}")
+    }
 }
 
 impl StateCommitment for MemoryState {
@@ -107,6 +132,7 @@ impl StateCommitment for MemoryState {
                 None => after.accounts.remove(address),
             };
         }
+        after.code.extend(changes.code.iter().cloned());
         for (address, slots) in &changes.storage {
             for (slot, value) in slots {
                 match value {
@@ -181,6 +207,8 @@ pub fn context() -> BlockContext {
     BlockContext {
         genesis_id: GENESIS,
         height: 7,
+        timestamp_ms: 1_000,
+        cost_table: VM_COST_TABLE,
         proposer: Address([0xaa; 20]),
         gas_limit: 10 * TRANSFER_GAS,
         min_gas_price: 2,
@@ -205,6 +233,7 @@ pub fn rules_after(timestamp_ms: u64) -> HeightRules {
         genesis_id: GENESIS,
         gas_limit: 100 * TRANSFER_GAS,
         min_gas_price: 1,
+        cost_table: VM_COST_TABLE,
         reward: Amount::ZERO,
         time: TimeRule {
             after_ms: timestamp_ms,

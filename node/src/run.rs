@@ -15,7 +15,10 @@ use aureon_types::{Genesis, SecretKey};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    adapters::consensus_log::{ConsensusLog, LogFile, Recovered},
+    adapters::{
+        NoContracts,
+        consensus_log::{ConsensusLog, LogFile, Recovered},
+    },
     core::{Chain, Core, Start},
     handle::{Command, Head, NodeHandle, PublishedHead, Publisher, Subscribe},
     main_loop::{Clock, MainLoop, Workers},
@@ -168,6 +171,7 @@ fn open_stores(options: &Options, chain: Chain) -> Result<Services, StartError> 
         chain,
         blocks: Arc::new(blocks),
         states: Arc::new(states),
+        machine: Arc::new(NoContracts),
     })
 }
 

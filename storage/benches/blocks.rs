@@ -189,12 +189,8 @@ impl Node {
             .flat_map(|(from, to, _)| [self.accounts[*from], self.accounts[*to]])
             .collect();
         let transactions: Vec<_> = made.into_iter().map(|(.., transaction)| transaction).collect();
-        let receipt = |transaction: &SignedTransaction| Receipt {
-            transaction_id: transaction.id(),
-            gas_used: 21_000,
-            fee: Amount(21_000),
-            failure: None,
-        };
+        let receipt =
+            |transaction: &SignedTransaction| Receipt::plain(transaction.id(), 21_000, Amount(21_000), None);
         let receipts: Vec<Bytes> = transactions.iter().map(|t| receipt(t).encode()).collect();
         let header = Header {
             genesis_id: GENESIS,
@@ -256,7 +252,7 @@ impl Node {
         };
         let changes = StateChanges {
             accounts: touched.iter().map(after).collect(),
-            storage: Vec::new(),
+            ..StateChanges::default()
         };
         count(&mut parts.read, since);
 

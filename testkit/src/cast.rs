@@ -95,6 +95,7 @@ impl Cast {
             empty_blocks: EmptyBlocks::Always,
             gas_limit: 100 * TRANSFER_GAS,
             min_gas_price: 1,
+            vm_cost_table: aureon_types::genesis::VM_COST_TABLE,
             timeouts: if scenario.engine == Engine::Pow {
                 BftTimeouts::default()
             } else {

@@ -14,7 +14,7 @@ use std::{
 use aureon_chain::{mempool, system::genesis_state};
 use aureon_consensus::{Now, SignMark};
 use aureon_node::{
-    adapters::consensus_log::ConsensusLog,
+    adapters::{NoContracts, consensus_log::ConsensusLog},
     core::{
         ChannelToken, Core, Done, Effect, GossipToken, Job, LogJob, MiningOptions, ReplyToken, RequestToken,
         Start,
@@ -191,6 +191,7 @@ impl Node {
             chain,
             blocks: Arc::new(blocks),
             states: Arc::new(states),
+            machine: Arc::new(NoContracts),
         };
         let (ledger, work) = Ledger::open(services.clone())?;
         let (log, recovered) = ConsensusLog::open(self.disks.log.clone())?;

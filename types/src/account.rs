@@ -77,6 +77,9 @@ pub struct StateChanges {
     /// nothing else of it. If its account is deleted there, it begins without any slot. An account
     /// that has any slot afterwards is not empty, one that has none has [`EMPTY_TRIE_ROOT`].
     pub storage: Vec<(Address, SlotChanges)>,
+    /// Code that accounts name by its hash (SHA-256, see [`crate::contract::code_hash`]) and that was not
+    /// there before. Sorted by hash, each once. Code is never deleted: other accounts may share it.
+    pub code: Vec<(Hash, Bytes)>,
 }
 
 impl StateChanges {
@@ -95,8 +98,10 @@ impl StateChanges {
             .filter(|(_, balance)| *balance != Amount::ZERO);
         let mut accounts: Vec<_> = funded.map(account).collect();
         accounts.sort_unstable_by_key(|(address, _)| *address);
-        let storage = Vec::new();
-        Self { accounts, storage }
+        Self {
+            accounts,
+            ..Self::default()
+        }
     }
 }
 

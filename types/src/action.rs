@@ -3,7 +3,11 @@
 use aureon_proto::v1 as proto;
 use bytes::Bytes;
 
-use crate::{Address, Amount, DecodeError, Evidence, PublicKey, strict};
+use crate::{
+    Address, Amount, DecodeError, Evidence, PublicKey,
+    limits::{MAX_CALL_INPUT_BYTES, MAX_CODE_BYTES},
+    strict,
+};
 
 const WHAT: &str = "transaction";
 
@@ -13,6 +17,16 @@ pub const TRANSFER_GAS: u64 = 21_000;
 pub const STAKING_GAS: u64 = 60_000;
 /// Gas of evidence: two signatures, and the records of everybody who is punished.
 pub const EVIDENCE_GAS: u64 = 120_000;
+/// Gas of a call to a contract, beside its input and what the contract uses.
+pub const CALL_GAS: u64 = 21_000;
+/// Gas of a deployment or an upgrade, beside code, input and what the contract uses.
+pub const DEPLOY_GAS: u64 = 32_000;
+/// Gas of each byte of code: it is compiled by every node, and kept for ever.
+pub const CODE_BYTE_GAS: u64 = 200;
+/// Gas of each byte of a contract's input.
+pub const INPUT_BYTE_GAS: u64 = 16;
+/// Gas of naming another admin.
+pub const SET_ADMIN_GAS: u64 = 30_000;
 
 /// What a transaction does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +82,42 @@ pub enum Action {
         /// To whom it delegated; itself for a validator's own stake.
         validator: Address,
     },
+    /// Makes a contract and runs its constructor. See [`crate::contract::address`].
+    Deploy {
+        /// A WebAssembly module, 1 to [`MAX_CODE_BYTES`].
+        code: Bytes,
+        /// For the constructor; at most [`MAX_CALL_INPUT_BYTES`].
+        input: Bytes,
+        /// Whether the sender, as its admin, can replace the code later.
+        upgradable: bool,
+        /// Moves to the contract.
+        value: Amount,
+    },
+    /// Calls a contract.
+    Call {
+        /// Which.
+        contract: Address,
+        /// At most [`MAX_CALL_INPUT_BYTES`].
+        input: Bytes,
+        /// Moves to the contract.
+        value: Amount,
+    },
+    /// Replaces the code of an upgradable contract, and runs the new code's `migrate`. By its admin.
+    Upgrade {
+        /// Which.
+        contract: Address,
+        /// A WebAssembly module, 1 to [`MAX_CODE_BYTES`].
+        code: Bytes,
+        /// For `migrate`; at most [`MAX_CALL_INPUT_BYTES`].
+        input: Bytes,
+    },
+    /// Names another admin of a contract. By its admin.
+    SetAdmin {
+        /// Which.
+        contract: Address,
+        /// `None`: nobody, for ever.
+        admin: Option<Address>,
+    },
 }
 
 impl Action {
@@ -77,16 +127,20 @@ impl Action {
             Self::Transfer { amount, .. } | Self::Bond { amount, .. } | Self::Delegate { amount, .. } => {
                 *amount
             }
+            Self::Deploy { value, .. } | Self::Call { value, .. } => *value,
             Self::Unbond { .. }
             | Self::Undelegate { .. }
             | Self::Unjail
             | Self::AuthorityVote { .. }
             | Self::Evidence(_)
-            | Self::ClaimRewards { .. } => Amount::ZERO,
+            | Self::ClaimRewards { .. }
+            | Self::Upgrade { .. }
+            | Self::SetAdmin { .. } => Amount::ZERO,
         }
     }
 
-    /// Gas that it uses, whatever the accounts hold.
+    /// Gas that it uses, whatever the accounts hold: all of it, except for a contract's deployment, call
+    /// and upgrade. There it is what they use before the contract begins, and the contract is metered.
     pub fn gas(&self) -> u64 {
         match self {
             Self::Transfer { .. } => TRANSFER_GAS,
@@ -98,7 +152,21 @@ impl Action {
             | Self::Unjail
             | Self::AuthorityVote { .. }
             | Self::ClaimRewards { .. } => STAKING_GAS,
+            Self::Deploy { code, input, .. } | Self::Upgrade { code, input, .. } => {
+                let code = CODE_BYTE_GAS.saturating_mul(length(code));
+                DEPLOY_GAS.saturating_add(code).saturating_add(input_gas(input))
+            }
+            Self::Call { input, .. } => CALL_GAS.saturating_add(input_gas(input)),
+            Self::SetAdmin { .. } => SET_ADMIN_GAS,
         }
+    }
+
+    /// Whether it may run a contract's code, so that its gas is known only afterwards.
+    pub fn is_contract(&self) -> bool {
+        matches!(
+            self,
+            Self::Deploy { .. } | Self::Call { .. } | Self::Upgrade { .. } | Self::SetAdmin { .. }
+        )
     }
 
     /// A word for people: `transfer`, `bond`, `authority_vote`, ...
@@ -113,6 +181,10 @@ impl Action {
             Self::AuthorityVote { .. } => "authority_vote",
             Self::Evidence(_) => "evidence",
             Self::ClaimRewards { .. } => "claim_rewards",
+            Self::Deploy { .. } => "deploy",
+            Self::Call { .. } => "call",
+            Self::Upgrade { .. } => "upgrade",
+            Self::SetAdmin { .. } => "set_admin",
         }
     }
 
@@ -150,6 +222,39 @@ impl Action {
             Self::ClaimRewards { validator } => Wire::ClaimRewards(proto::ClaimRewards {
                 validator: Some(bytes(&validator.0)),
             }),
+            Self::Deploy {
+                code,
+                input,
+                upgradable,
+                value,
+            } => Wire::Deploy(proto::Deploy {
+                code: Some(code.clone()),
+                input: Some(input.clone()),
+                upgradable: Some(*upgradable),
+                value: Some(value.0),
+            }),
+            Self::Call {
+                contract,
+                input,
+                value,
+            } => Wire::Call(proto::Call {
+                contract: Some(bytes(&contract.0)),
+                input: Some(input.clone()),
+                value: Some(value.0),
+            }),
+            Self::Upgrade {
+                contract,
+                code,
+                input,
+            } => Wire::Upgrade(proto::Upgrade {
+                contract: Some(bytes(&contract.0)),
+                code: Some(code.clone()),
+                input: Some(input.clone()),
+            }),
+            Self::SetAdmin { contract, admin } => Wire::SetAdmin(proto::SetAdmin {
+                contract: Some(bytes(&contract.0)),
+                admin: admin.map(|admin| bytes(&admin.0)),
+            }),
         }
     }
 
@@ -185,6 +290,29 @@ impl Action {
             Wire::ClaimRewards(claim) => Self::ClaimRewards {
                 validator: address("claim_rewards.validator", claim.validator)?,
             },
+            Wire::Deploy(deploy) => Self::Deploy {
+                code: code("deploy.code", deploy.code)?,
+                input: input("deploy.input", deploy.input)?,
+                upgradable: strict::required(WHAT, "deploy.upgradable", deploy.upgradable)?,
+                value: amount("deploy.value", deploy.value)?,
+            },
+            Wire::Call(call) => Self::Call {
+                contract: address("call.contract", call.contract)?,
+                input: input("call.input", call.input)?,
+                value: amount("call.value", call.value)?,
+            },
+            Wire::Upgrade(upgrade) => Self::Upgrade {
+                contract: address("upgrade.contract", upgrade.contract)?,
+                code: code("upgrade.code", upgrade.code)?,
+                input: input("upgrade.input", upgrade.input)?,
+            },
+            Wire::SetAdmin(change) => Self::SetAdmin {
+                contract: address("set_admin.contract", change.contract)?,
+                admin: change
+                    .admin
+                    .map(|admin| address("set_admin.admin", Some(admin)))
+                    .transpose()?,
+            },
         })
     }
 }
@@ -199,6 +327,33 @@ fn address(field: &'static str, value: Option<Bytes>) -> Result<Address, DecodeE
 
 fn amount(field: &'static str, value: Option<u64>) -> Result<Amount, DecodeError> {
     strict::required(WHAT, field, value).map(Amount)
+}
+
+fn length(bytes: &Bytes) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+fn input_gas(input: &Bytes) -> u64 {
+    INPUT_BYTE_GAS.saturating_mul(length(input))
+}
+
+fn code(field: &'static str, value: Option<Bytes>) -> Result<Bytes, DecodeError> {
+    let code = strict::required(WHAT, field, value)?;
+    if code.is_empty() {
+        return Err(DecodeError::Invalid {
+            what: WHAT,
+            field,
+            reason: "it is empty".to_owned(),
+        });
+    }
+    strict::at_most("code of a contract", code.len(), MAX_CODE_BYTES)?;
+    Ok(code)
+}
+
+fn input(field: &'static str, value: Option<Bytes>) -> Result<Bytes, DecodeError> {
+    let input = strict::required(WHAT, field, value)?;
+    strict::at_most("input of a contract", input.len(), MAX_CALL_INPUT_BYTES)?;
+    Ok(input)
 }
 
 fn authority_vote(vote: proto::AuthorityVote) -> Result<Action, DecodeError> {

@@ -6,14 +6,18 @@ use aureon_proto::v1 as proto;
 use bytes::Bytes;
 use prost::Message as _;
 
-use crate::{Amount, DecodeError, Hash, TransactionId, merkle, strict};
+use crate::{
+    Address, Amount, ContractFault, DecodeError, Event, Hash, TransactionId,
+    limits::{MAX_EVENTS, MAX_RETURN_BYTES},
+    merkle, strict,
+};
 
 pub use crate::refusal::RefusalCode;
 
 const WHAT: &str = "receipt";
 
 /// Why an included transaction failed. Its `Display` is the sentence shown to people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// The fee could be paid, the amount on top could not.
     InsufficientBalance {
@@ -37,6 +41,13 @@ pub enum Failure {
         value: u64,
         /// What `code` says of it; 0 where it says nothing.
         limit: u64,
+    },
+    /// A contract failed.
+    Contract {
+        /// In which contract.
+        contract: Address,
+        /// How.
+        fault: ContractFault,
     },
 }
 
@@ -64,6 +75,7 @@ impl fmt::Display for Failure {
                 write!(f, "out of gas: {required} gas needed, the limit was {gas_limit}")
             }
             Self::Refused { code, value, limit } => f.write_str(&code.sentence(*value, *limit)),
+            Self::Contract { contract, fault } => write!(f, "contract {contract}: {fault}"),
         }
     }
 }
@@ -79,12 +91,37 @@ pub struct Receipt {
     pub fee: Amount,
     /// `None`: it did what it said.
     pub failure: Option<Failure>,
+    /// The contract that it deployed.
+    pub contract: Option<Address>,
+    /// What the contract gave back; empty if it gave nothing, or there was none. At most
+    /// [`MAX_RETURN_BYTES`].
+    pub return_data: Bytes,
+    /// What contracts told, in order. At most [`MAX_EVENTS`]; none of a failed transaction.
+    pub events: Vec<Event>,
 }
 
 impl Receipt {
+    /// Of a transaction that ran no contract.
+    pub fn plain(
+        transaction_id: TransactionId,
+        gas_used: u64,
+        fee: Amount,
+        failure: Option<Failure>,
+    ) -> Self {
+        Self {
+            transaction_id,
+            gas_used,
+            fee,
+            failure,
+            contract: None,
+            return_data: Bytes::new(),
+            events: Vec::new(),
+        }
+    }
+
     /// The one encoding, which the receipt tree hashes.
     pub fn encode(&self) -> Bytes {
-        let failure = self.failure.map(|failure| proto::Failure {
+        let failure = self.failure.as_ref().map(|failure| proto::Failure {
             reason: Some(reason(failure)),
         });
         proto::Receipt {
@@ -92,6 +129,11 @@ impl Receipt {
             gas_used: Some(self.gas_used),
             fee: Some(self.fee.0),
             failure,
+            contract: self
+                .contract
+                .map(|contract| Bytes::copy_from_slice(contract.as_bytes())),
+            return_data: (!self.return_data.is_empty()).then(|| self.return_data.clone()),
+            events: self.events.iter().map(Event::to_proto).collect(),
         }
         .encode_to_vec()
         .into()
@@ -109,6 +151,12 @@ impl Receipt {
             gas_used: strict::required(WHAT, "gas_used", message.gas_used)?,
             fee: Amount(strict::required(WHAT, "fee", message.fee)?),
             failure: message.failure.map(failure).transpose()?,
+            contract: message
+                .contract
+                .map(|contract| strict::required_bytes(WHAT, "contract", Some(contract)).map(Address))
+                .transpose()?,
+            return_data: return_data(message.return_data)?,
+            events: events(message.events)?,
         })
     }
 
@@ -118,7 +166,29 @@ impl Receipt {
     }
 }
 
-fn reason(failure: Failure) -> proto::failure::Reason {
+fn return_data(value: Option<Bytes>) -> Result<Bytes, DecodeError> {
+    let Some(data) = value else {
+        return Ok(Bytes::new());
+    };
+    if data.is_empty() {
+        return Err(DecodeError::NotCanonical { what: WHAT });
+    }
+    strict::at_most("return data of a contract", data.len(), MAX_RETURN_BYTES)?;
+    Ok(data)
+}
+
+fn events(messages: Vec<proto::Event>) -> Result<Vec<Event>, DecodeError> {
+    if messages.len() > MAX_EVENTS {
+        return Err(DecodeError::Invalid {
+            what: WHAT,
+            field: "events",
+            reason: format!("they are {}, at most {MAX_EVENTS} are allowed", messages.len()),
+        });
+    }
+    messages.into_iter().map(Event::from_proto).collect()
+}
+
+fn reason(failure: &Failure) -> proto::failure::Reason {
     match failure {
         Failure::InsufficientBalance { available, required } => {
             proto::failure::Reason::InsufficientBalance(proto::InsufficientBalance {
@@ -127,14 +197,15 @@ fn reason(failure: Failure) -> proto::failure::Reason {
             })
         }
         Failure::OutOfGas { gas_limit, required } => proto::failure::Reason::OutOfGas(proto::OutOfGas {
-            gas_limit: Some(gas_limit),
-            required: Some(required),
+            gas_limit: Some(*gas_limit),
+            required: Some(*required),
         }),
         Failure::Refused { code, value, limit } => proto::failure::Reason::Refused(proto::Refused {
             code: Some(code.to_proto()),
-            value: Some(value),
-            limit: Some(limit),
+            value: Some(*value),
+            limit: Some(*limit),
         }),
+        Failure::Contract { contract, fault } => proto::failure::Reason::Contract(fault.to_proto(contract)),
     }
 }
 
@@ -153,6 +224,10 @@ fn failure(message: proto::Failure) -> Result<Failure, DecodeError> {
             value: strict::required(WHAT, "value", message.value)?,
             limit: strict::required(WHAT, "limit", message.limit)?,
         },
+        proto::failure::Reason::Contract(message) => {
+            let (contract, fault) = ContractFault::from_proto(message)?;
+            Failure::Contract { contract, fault }
+        }
     })
 }
 
@@ -187,24 +262,19 @@ mod tests {
             }),
         ];
         for failure in failures {
-            let receipt = Receipt {
-                transaction_id: TransactionId([1; 32]),
-                gas_used: 21_000,
-                fee: Amount(21_000),
-                failure,
-            };
+            let receipt = Receipt::plain(TransactionId([1; 32]), 21_000, Amount(21_000), failure);
             assert_eq!(Receipt::decode(&receipt.encode()), Ok(receipt));
         }
     }
 
     #[test]
     fn a_refusal_is_pinned_and_an_unknown_code_is_refused() {
-        let refused = Receipt {
-            transaction_id: TransactionId([1; 32]),
-            gas_used: 60_000,
-            fee: Amount(60_000),
-            failure: Some(Failure::refused(RefusalCode::WrongEngine)),
-        };
+        let refused = Receipt::plain(
+            TransactionId([1; 32]),
+            60_000,
+            Amount(60_000),
+            Some(Failure::refused(RefusalCode::WrongEngine)),
+        );
         let mut bytes = refused.encode().to_vec();
         let head = format!("0a20{}10e0d40318e0d403", "01".repeat(32));
         assert_eq!(hex::encode(&bytes), format!("{head}22081a06080110001800"));

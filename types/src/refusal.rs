@@ -60,11 +60,21 @@ pub enum RefusalCode {
     Jailed,
     /// The key is no usable Ed25519 public key (it is of small order).
     KeyRefused,
+    /// The recipient is a contract: it receives with a call only.
+    ContractAccount,
+    /// There is no contract at the address.
+    NotAContract,
+    /// The contract was not deployed upgradable.
+    NotUpgradable,
+    /// The sender is not the contract's admin.
+    NotTheAdmin,
+    /// There is a contract at the address already.
+    ContractExists,
 }
 
 impl RefusalCode {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 31] = [
         Self::WrongEngine,
         Self::SystemAccount,
         Self::AmountZero,
@@ -91,6 +101,11 @@ impl RefusalCode {
         Self::AlreadyPunished,
         Self::Jailed,
         Self::KeyRefused,
+        Self::ContractAccount,
+        Self::NotAContract,
+        Self::NotUpgradable,
+        Self::NotTheAdmin,
+        Self::ContractExists,
     ];
 
     /// The number in the schema.
@@ -122,6 +137,11 @@ impl RefusalCode {
             Self::AlreadyPunished => proto::RefusalCode::AlreadyPunished,
             Self::Jailed => proto::RefusalCode::Jailed,
             Self::KeyRefused => proto::RefusalCode::KeyRefused,
+            Self::ContractAccount => proto::RefusalCode::ContractAccount,
+            Self::NotAContract => proto::RefusalCode::NotAContract,
+            Self::NotUpgradable => proto::RefusalCode::NotUpgradable,
+            Self::NotTheAdmin => proto::RefusalCode::NotTheAdmin,
+            Self::ContractExists => proto::RefusalCode::ContractExists,
         };
         code.into()
     }
@@ -160,6 +180,11 @@ impl RefusalCode {
             Self::AlreadyPunished => format!("this validator was punished for height {value} already").into(),
             Self::Jailed => format!("the validator is in jail until the end of epoch {limit}").into(),
             Self::KeyRefused => "the key to add is no usable Ed25519 key: it is of small order".into(),
+            Self::ContractAccount => "the recipient is a contract: call it with a value instead of sending to it".into(),
+            Self::NotAContract => "there is no contract at the address".into(),
+            Self::NotUpgradable => "the contract was not deployed upgradable".into(),
+            Self::NotTheAdmin => "the sender is not the contract's admin".into(),
+            Self::ContractExists => "there is a contract at the address already".into(),
         }
     }
 }
@@ -175,7 +200,7 @@ mod tests {
             assert_eq!(RefusalCode::from_proto(number), Some(code));
         }
         assert_eq!(RefusalCode::from_proto(0), None);
-        assert_eq!(RefusalCode::from_proto(27), None);
+        assert_eq!(RefusalCode::from_proto(32), None);
     }
 
     #[test]

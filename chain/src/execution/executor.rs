@@ -6,7 +6,10 @@ use aureon_types::{
 };
 use bytes::Bytes;
 
-use super::{Inapplicable, Overlay, Slot, StateCommitment, StateError, StateReader};
+use super::{
+    Inapplicable, Overlay, Slot, StateCommitment, StateError, StateReader,
+    contracts::{self, BlockInfo, ContractMachine, Performed},
+};
 use crate::system::{self, Rules, Sender, Stop};
 
 /// What execution knows of the block beside its transactions.
@@ -16,6 +19,10 @@ pub struct BlockContext {
     pub genesis_id: GenesisId,
     /// Height of the block.
     pub height: u64,
+    /// Its time, in milliseconds since 1970-01-01 UTC: contracts may ask.
+    pub timestamp_ms: u64,
+    /// The version of the contracts' cost table.
+    pub cost_table: u32,
     /// Receives the fees and, as its engine says, the reward.
     pub proposer: Address,
     /// Most gas that all transactions together may use.
@@ -42,6 +49,7 @@ pub enum ExecutionError {
 /// Executes one block.
 pub struct BlockExecutor<'a, R> {
     overlay: Overlay<'a, R>,
+    machine: &'a dyn ContractMachine,
     context: BlockContext,
     gas_used: u64,
     fees: Amount,
@@ -80,10 +88,11 @@ struct Chargeable {
 }
 
 impl<'a, R: StateReader> BlockExecutor<'a, R> {
-    /// Starts a block on the state of its parent.
-    pub fn new(reader: &'a R, context: BlockContext) -> Self {
+    /// Starts a block on the state of its parent. `machine` runs its contracts.
+    pub fn new(reader: &'a R, machine: &'a dyn ContractMachine, context: BlockContext) -> Self {
         Self {
             overlay: Overlay::new(reader),
+            machine,
             context,
             gas_used: 0,
             fees: Amount::ZERO,
@@ -172,6 +181,9 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
     fn run(&mut self, signed: &VerifiedTransaction, charged: &Chargeable) -> Result<Receipt, ExecutionError> {
         let transaction = signed.transaction();
         let required = transaction.action.gas();
+        if transaction.action.is_contract() && transaction.gas_limit >= required {
+            return self.run_contract(signed, charged);
+        }
         let out_of_gas = transaction.gas_limit < required;
         let gas_used = required.min(transaction.gas_limit);
         // No more than the highest fee, which was checked: neither can overflow or go below zero.
@@ -196,11 +208,46 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
             // However far the action came before it failed.
             self.overlay.revert(checkpoint);
         }
+        Ok(Receipt::plain(signed.id(), gas_used, fee, failure))
+    }
+
+    /// As [`Self::run`], for actions whose gas is known only afterwards: the highest fee is taken before
+    /// and what was not used is given back after, so that a contract cannot move the fee away.
+    fn run_contract(
+        &mut self,
+        signed: &VerifiedTransaction,
+        charged: &Chargeable,
+    ) -> Result<Receipt, ExecutionError> {
+        let transaction = signed.transaction();
+        let max_fee = transaction.gas_limit.saturating_mul(charged.price);
+        let account = *self.overlay.get(charged.sender);
+        let paid = Account {
+            nonce: account.nonce.saturating_add(1),
+            balance: Amount(account.balance.0.saturating_sub(max_fee)),
+            ..account
+        };
+        self.overlay.set(charged.sender, paid);
+        let block = BlockInfo::of(&self.context);
+        let performed = contracts::perform(&mut self.overlay, self.machine, block, signed)?;
+        let Performed {
+            gas_used,
+            failure,
+            contract,
+            return_data,
+            events,
+            ..
+        } = performed;
+        let fee = gas_used.saturating_mul(charged.price);
+        let unused = Amount(max_fee.saturating_sub(fee));
+        self.overlay.credit_at(charged.sender, unused)?;
         Ok(Receipt {
             transaction_id: signed.id(),
             gas_used,
-            fee,
+            fee: Amount(fee),
             failure,
+            contract,
+            return_data,
+            events,
         })
     }
 
@@ -230,6 +277,10 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
         if *recipient == SYSTEM_ADDRESS {
             return Ok(Some(Failure::refused(RefusalCode::SystemAccount)));
         }
+        let recipient = self.overlay.slot(recipient)?;
+        if self.overlay.get(recipient).has_code() {
+            return Ok(Some(Failure::refused(RefusalCode::ContractAccount)));
+        }
         let account = *self.overlay.get(sender);
         let Some(balance) = account.balance.checked_sub(amount) else {
             return Ok(Some(Failure::InsufficientBalance {
@@ -238,7 +289,7 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
             }));
         };
         self.overlay.set(sender, Account { balance, ..account });
-        self.overlay.credit(recipient, amount)?;
+        self.overlay.credit_at(recipient, amount)?;
         Ok(None)
     }
 
@@ -287,7 +338,7 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{MemoryState, context};
+    use crate::testing::{MemoryState, NoCode, context};
 
     #[test]
     fn a_block_that_makes_or_loses_money_has_no_outcome() {
@@ -304,7 +355,7 @@ mod tests {
                 reward: Amount(reward),
                 ..context()
             };
-            let mut executor = BlockExecutor::new(&state, context);
+            let mut executor = BlockExecutor::new(&state, &NoCode, context);
             let slot = executor.overlay.slot(&Address([1; 20])).unwrap();
             let account = Account {
                 balance: Amount(balance),

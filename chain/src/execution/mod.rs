@@ -15,9 +15,13 @@
 //! reward. Each block proves it before it has an outcome: what the changed accounts hold after it, less
 //! what they held before, must be the reward, to the unit.
 //!
+//! *Contracts.* What they may do, and how their calls nest, is [`contracts`]'; what runs their code is
+//! behind the port [`contracts::ContractMachine`].
+//!
 //! *Engines.* What an engine keeps on chain (stake, authorities, epochs) and the end of a block are
 //! [`crate::system`]'s; an action that the network's engine does not know fails with its fee paid.
 
+pub mod contracts;
 mod executor;
 mod inapplicable;
 mod overlay;
@@ -37,6 +41,10 @@ pub trait StateReader {
     /// The value of a slot in the storage of the account at `address`, or `None` if the slot was never
     /// set, or was removed.
     fn storage(&self, address: &Address, slot: &Hash) -> Result<Option<Bytes>, StateError>;
+
+    /// The code with this hash, or `None` if no block up to here brought it. Where competing blocks are
+    /// known, code of another branch may be found too: nothing names it here.
+    fn code(&self, hash: &Hash) -> Result<Option<Bytes>, StateError>;
 }
 
 /// Port: a state that can be changed by a block. Nothing is stored by it; `self` stays as it was.
@@ -83,6 +91,20 @@ pub enum StateError {
         /// Which record.
         what: &'static str,
     },
+    /// An account names code that is not there.
+    #[error("the code {0} of a contract is not there: the state is damaged")]
+    MissingCode(Hash),
+    /// A contract's record cannot be what this software wrote.
+    #[error("the record of contract {contract} cannot be: {reason}: the state is damaged")]
+    ContractRecord {
+        /// The contract.
+        contract: Address,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The machine that runs contracts failed; not the contract.
+    #[error("the contract machine failed: {0}")]
+    Machine(String),
     /// The view is not the state after the parent.
     #[error("block {height} builds on state {expected}, it was to be executed on {given}")]
     WrongView {

@@ -1,5 +1,7 @@
 //! What a block changed so far, above a state that stays as it is.
 
+use std::collections::BTreeMap;
+
 use aureon_types::{Account, Address, Amount, Hash, SlotChanges, StateChanges};
 use bytes::Bytes;
 use hashbrown::HashMap;
@@ -19,6 +21,8 @@ pub struct Overlay<'a, R> {
     /// Looked up only, as `index`.
     storage_index: HashMap<(Address, Hash), usize>,
     storage: Vec<StorageEntry>,
+    /// Code that the state below does not have.
+    code: BTreeMap<Hash, Bytes>,
     journal: Vec<Write>,
 }
 
@@ -39,6 +43,7 @@ struct StorageEntry {
 enum Write {
     Account(usize, Account),
     Storage(usize, Option<Bytes>),
+    Code(Hash),
 }
 
 /// Where an account stands in its overlay. Of no use in another one.
@@ -58,6 +63,7 @@ impl<'a, R: StateReader> Overlay<'a, R> {
             entries: Vec::new(),
             storage_index: HashMap::new(),
             storage: Vec::new(),
+            code: BTreeMap::new(),
             journal: Vec::new(),
         }
     }
@@ -99,10 +105,15 @@ impl<'a, R: StateReader> Overlay<'a, R> {
     /// Adds `amount` to the balance of `address`.
     pub fn credit(&mut self, address: &Address, amount: Amount) -> Result<(), StateError> {
         let slot = self.slot(address)?;
+        self.credit_at(slot, amount)
+    }
+
+    /// The same for an account whose slot is known.
+    pub fn credit_at(&mut self, slot: Slot, amount: Amount) -> Result<(), StateError> {
         let account = *self.get(slot);
         let balance = account.balance.checked_add(amount);
-        let balance = balance.ok_or(StateError::BalanceOverflow {
-            address: *address,
+        let balance = balance.ok_or_else(|| StateError::BalanceOverflow {
+            address: self.entries[slot.0].address,
             balance: account.balance.0,
             credit: amount.0,
         })?;
@@ -157,6 +168,23 @@ impl<'a, R: StateReader> Overlay<'a, R> {
         Ok(())
     }
 
+    /// The code with this hash, if the state or this block has it.
+    pub fn code(&self, hash: &Hash) -> Result<Option<Bytes>, StateError> {
+        match self.code.get(hash) {
+            Some(code) => Ok(Some(code.clone())),
+            None => self.reader.code(hash),
+        }
+    }
+
+    /// Keeps code under its hash. Code that is there already is not kept again.
+    pub fn add_code(&mut self, hash: Hash, code: &Bytes) -> Result<(), StateError> {
+        if self.code(&hash)?.is_none() {
+            self.code.insert(hash, code.clone());
+            self.journal.push(Write::Code(hash));
+        }
+        Ok(())
+    }
+
     /// A point to return to, within the transaction.
     pub fn checkpoint(&self) -> Checkpoint {
         Checkpoint(self.journal.len())
@@ -168,6 +196,7 @@ impl<'a, R: StateReader> Overlay<'a, R> {
             match write {
                 Write::Account(position, account) => self.entries[position].now = account,
                 Write::Storage(position, value) => self.storage[position].now = value,
+                Write::Code(hash) => drop(self.code.remove(&hash)),
             }
         }
     }
@@ -205,6 +234,7 @@ impl<'a, R: StateReader> Overlay<'a, R> {
         StateChanges {
             accounts,
             storage: changed_storage(self.storage),
+            code: self.code.into_iter().collect(),
         }
     }
 }
@@ -300,6 +330,25 @@ mod tests {
                 (two, vec![(a, None), (c, value("new"))])
             ]
         );
+    }
+
+    #[test]
+    fn code_is_kept_once_and_undone() {
+        let code = |text: &'static str| Bytes::from_static(text.as_bytes());
+        let (old, new, gone) = (Hash([1; 32]), Hash([2; 32]), Hash([3; 32]));
+        let mut state = MemoryState::default();
+        state.code.insert(old, code("old"));
+        let mut overlay = Overlay::new(&state);
+        overlay.add_code(old, &code("old")).unwrap();
+        overlay.add_code(new, &code("new")).unwrap();
+        let checkpoint = overlay.checkpoint();
+        overlay.add_code(new, &code("new")).unwrap();
+        overlay.add_code(gone, &code("gone")).unwrap();
+        assert_eq!(overlay.code(&gone).unwrap(), Some(code("gone")));
+        overlay.revert(checkpoint);
+        assert_eq!(overlay.code(&gone).unwrap(), None);
+        assert_eq!(overlay.code(&old).unwrap(), Some(code("old")));
+        assert_eq!(overlay.into_changes().code, [(new, code("new"))]);
     }
 
     #[test]

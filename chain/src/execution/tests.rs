@@ -7,7 +7,7 @@ use aureon_types::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{MemoryState, context, key, sign, transfer};
+use crate::testing::{MemoryState, NoCode, context, key, sign, transfer};
 
 const PROPOSER: Address = Address([0xaa; 20]);
 const RECIPIENT: Address = Address([0xee; 20]);
@@ -32,11 +32,11 @@ fn run(
     state: &MemoryState,
     transactions: &[Transaction],
 ) -> (Vec<Result<Option<Failure>, Inapplicable>>, MemoryState) {
-    let mut executor = BlockExecutor::new(state, context());
+    let mut executor = BlockExecutor::new(state, &NoCode, context());
     let results = transactions
         .iter()
         .map(|transaction| match executor.execute(&sign(1, transaction)) {
-            Ok(receipt) => Ok(receipt.failure),
+            Ok(receipt) => Ok(receipt.failure.clone()),
             Err(ExecutionError::Inapplicable(reason)) => Err(reason),
             Err(ExecutionError::State(error)) => panic!("{error}"),
         });
@@ -125,7 +125,7 @@ fn a_transfer_to_oneself_costs_the_fee_exactly() {
                 ..payment(0, 0)
             }],
         );
-        assert_eq!(results[0].unwrap().is_none(), amount <= 10);
+        assert_eq!(results[0].as_ref().unwrap().is_none(), amount <= 10);
         assert_eq!(after.get(&sender()).balance, Amount(left));
     }
 }
@@ -143,6 +143,7 @@ fn a_proposer_who_sends_is_paid_only_when_the_block_ends() {
     let state = MemoryState::with([(sender(), FEE + 1)]);
     let mut executor = BlockExecutor::new(
         &state,
+        &NoCode,
         BlockContext {
             proposer: sender(),
             ..context()
@@ -296,7 +297,7 @@ fn a_broken_disk_is_nobodys_fault_but_ours() {
             broken: Some(broken),
             ..MemoryState::with([(sender(), 10 * FEE)])
         };
-        let mut executor = BlockExecutor::new(&state, context());
+        let mut executor = BlockExecutor::new(&state, &NoCode, context());
         let result = executor.execute(&sign(1, &payment(0, 1))).map(drop);
         let result = result.and_then(|()| executor.finish().map(drop).map_err(ExecutionError::State));
         assert!(
@@ -309,7 +310,7 @@ fn a_broken_disk_is_nobodys_fault_but_ours() {
 #[test]
 fn more_than_64_bits_in_one_account_is_a_damaged_state() {
     let state = MemoryState::with([(sender(), FEE + 10), (RECIPIENT, u64::MAX - 3)]);
-    let mut executor = BlockExecutor::new(&state, context());
+    let mut executor = BlockExecutor::new(&state, &NoCode, context());
     let error = executor.execute(&sign(1, &payment(0, 4))).unwrap_err();
     assert!(
         matches!(
@@ -353,7 +354,7 @@ proptest! {
         let state = MemoryState::with((1..5).map(|number| (address(number), 300_000)));
         let context = BlockContext { gas_limit: 20 * TRANSFER_GAS, min_gas_price: 1, ..context() };
         let gas_of_block = context.gas_limit;
-        let mut executor = BlockExecutor::new(&state, context);
+        let mut executor = BlockExecutor::new(&state, &NoCode, context);
         let mut model: std::collections::BTreeMap<Address, (u64, i128)> =
             (1..5).map(|number| (address(number), (0, 300_000))).collect();
         let (mut gas, mut fees) = (0, 0_i128);

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use aureon_types::{Address, Block, BlockId, Header, Receipt, StateChanges, VerifiedTransaction};
 use bytes::Bytes;
 
-use super::{BlockFault, ImportError, ParentInfo, VerifiedBlock};
+use super::{BlockFault, BlockPlace, ImportError, ParentInfo, VerifiedBlock};
 use crate::{
-    execution::{BlockExecutor, Conclusion, ExecutionError, StateCommitment, StateError},
+    execution::{
+        BlockExecutor, Conclusion, ExecutionError, StateCommitment, StateError, contracts::ContractMachine,
+    },
     mempool::AccountState,
 };
 
@@ -133,9 +135,10 @@ fn sender_states(
 }
 
 /// Executes `verified` on `view`, the state after its parent, and compares gas, receipts and state
-/// with the header.
+/// with the header. `machine` runs its contracts.
 pub fn execute<V: StateCommitment>(
     view: &V,
+    machine: &dyn ContractMachine,
     verified: VerifiedBlock,
 ) -> Result<ExecutedBlock<V>, ImportError> {
     let VerifiedBlock {
@@ -147,8 +150,13 @@ pub fn execute<V: StateCommitment>(
     let header = block.header();
     check_view(view, &checked.parent)?;
     let (rules, signers) = (&checked.rules, signers.as_deref());
-    let context = rules.context(header.height, header.proposer, header.gas_limit, signers);
-    let mut executor = BlockExecutor::new(view, context);
+    let place = BlockPlace {
+        height: header.height,
+        timestamp_ms: header.timestamp_ms,
+        proposer: header.proposer,
+        gas_limit: header.gas_limit,
+    };
+    let mut executor = BlockExecutor::new(view, machine, rules.context(place, signers));
     for (index, transaction) in transactions.iter().enumerate() {
         executor.execute(transaction).map_err(|error| match error {
             ExecutionError::State(error) => ImportError::State(error),

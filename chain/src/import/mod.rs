@@ -27,7 +27,7 @@ pub(crate) use executed::check_view;
 pub use executed::{ExecutedBlock, ReceiptDifference, execute, first_difference};
 pub use fault::{BlockFault, HeaderFault, ImportError};
 pub use header::{CheckedHeader, HeaderVerdict, ParentInfo, check_header};
-pub(crate) use rules::signers;
+pub(crate) use rules::{BlockPlace, signers};
 pub use rules::{HeightEngine, HeightRules, HeightValidators, MAX_AHEAD_MS, RulesError, TimeRule};
 
 #[cfg(doc)]

@@ -10,6 +10,7 @@ use aureon_types::{
     VoteKind,
     genesis::{
         BftTimeouts, EmptyBlocks, GenesisStake, PoaParameters, PosParameters, PowParameters, RewardSchedule,
+        VM_COST_TABLE,
     },
 };
 use bytes::Bytes;
@@ -20,7 +21,7 @@ use crate::{
     execution::{StateCommitment, StateReader},
     production::{self, BuildParams, Built, build},
     system::{genesis_state, schedule_after, schedule_at},
-    testing::{MemoryState, key, sign_for},
+    testing::{MemoryState, NoCode, key, sign_for},
 };
 
 const PEOPLE: std::ops::RangeInclusive<u8> = 1..=6;
@@ -39,6 +40,7 @@ fn genesis(engine: EngineKind) -> Genesis {
         empty_blocks: EmptyBlocks::Always,
         gas_limit: 1_000_000,
         min_gas_price: 1,
+        vm_cost_table: VM_COST_TABLE,
         timeouts: BftTimeouts::default(),
         balances: PEOPLE.map(|seed| (address(seed), Amount(RICH))).collect(),
     }
@@ -127,7 +129,7 @@ impl Tip {
             max_gas: u64::MAX,
             max_bytes: usize::MAX,
         };
-        let Built { executed, .. } = build(&self.view, &params, candidates, &mut || false).unwrap();
+        let Built { executed, .. } = build(&self.view, &NoCode, &params, candidates, &mut || false).unwrap();
         match rules.engine.target() {
             Some(_) => {
                 let mut sealed = (0_u64..).map(|nonce| production::seal(&executed, nonce.to_le_bytes()));
@@ -145,7 +147,7 @@ impl Tip {
         // As it comes from a peer.
         let block = aureon_types::Block::decode(&built.block().encode()).unwrap();
         let verified = verify_body(*checked, block.into(), |_| None).unwrap();
-        execute(&self.view, verified).unwrap()
+        execute(&self.view, &NoCode, verified).unwrap()
     }
 
     /// Builds, imports, compares, and goes on.
@@ -379,7 +381,9 @@ fn work_that_is_not_done_is_not_imported() {
         max_gas: u64::MAX,
         max_bytes: usize::MAX,
     };
-    let template = build(&tip.view, &params, [], &mut || false).unwrap().executed;
+    let template = build(&tip.view, &NoCode, &params, [], &mut || false)
+        .unwrap()
+        .executed;
     let nonce = |done| {
         (0_u64..)
             .find(|nonce| production::seal(&template, nonce.to_le_bytes()).is_ok() == done)

@@ -23,6 +23,8 @@ pub struct HeightRules {
     pub gas_limit: u64,
     /// Lowest gas price of a transaction, in base units.
     pub min_gas_price: u64,
+    /// The version of the contracts' cost table.
+    pub cost_table: u32,
     /// Base units that come into existence with the block.
     pub reward: Amount,
     /// Which times the header may name.
@@ -38,6 +40,16 @@ pub struct TimeRule {
     pub after_ms: u64,
     /// How far ahead of our clock before the block must wait.
     pub max_ahead_ms: u64,
+}
+
+/// What a block adds to the rules of its height.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BlockPlace {
+    pub height: u64,
+    pub timestamp_ms: u64,
+    pub proposer: Address,
+    /// May be below the rule's for a block of our own.
+    pub gas_limit: u64,
 }
 
 /// Who may make the block of a height.
@@ -164,6 +176,7 @@ impl HeightRules {
             genesis_id,
             gas_limit: genesis.gas_limit,
             min_gas_price: genesis.min_gas_price,
+            cost_table: genesis.vm_cost_table,
             reward: genesis.engine.reward().at(height),
             time,
             engine,
@@ -176,15 +189,15 @@ impl HeightRules {
         self.engine.validators().is_some() && height > 1
     }
 
-    /// What execution needs. `gas_limit` may be below the rule's for a block of our own; `signers`: of
-    /// the certificate that the block carries, sorted, `None` where it carries none.
-    pub(crate) fn context(
-        &self,
-        height: u64,
-        proposer: Address,
-        gas_limit: u64,
-        signers: Option<&[Address]>,
-    ) -> BlockContext {
+    /// What execution needs. `signers`: of the certificate that the block carries, sorted, `None` where it
+    /// carries none.
+    pub(crate) fn context(&self, block: BlockPlace, signers: Option<&[Address]>) -> BlockContext {
+        let BlockPlace {
+            height,
+            timestamp_ms,
+            proposer,
+            gas_limit,
+        } = block;
         let voting = |validators: &HeightValidators| match signers {
             Some(signers) => Voting::new(validators.epoch.clone(), &validators.previous, signers),
             None => Voting {
@@ -200,6 +213,8 @@ impl HeightRules {
         BlockContext {
             genesis_id: self.genesis_id,
             height,
+            timestamp_ms,
+            cost_table: self.cost_table,
             proposer,
             gas_limit,
             min_gas_price: self.min_gas_price,

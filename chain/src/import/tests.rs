@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     execution::{Inapplicable, StateCommitment, StateError},
     production::{BuildParams, Built, build},
-    testing::{GENESIS, MemoryState, key, rules_after, sign, transfer, validators},
+    testing::{GENESIS, MemoryState, NoCode, key, rules_after, sign, transfer, validators},
 };
 
 const NOW: u64 = 10_000;
@@ -68,7 +68,7 @@ fn good() -> ExecutedBlock<MemoryState> {
         sign(1, &transfer(1, 1)),
         sign(3, &transfer(3, 0)),
     ];
-    let Built { executed, .. } = build(&state(), &params(), candidates, &mut || false).unwrap();
+    let Built { executed, .. } = build(&state(), &NoCode, &params(), candidates, &mut || false).unwrap();
     assert_eq!(executed.receipts().len(), 3);
     executed
 }
@@ -94,7 +94,7 @@ fn checked(block: &Block) -> Result<CheckedHeader, HeaderFault> {
 
 fn import(block: &Arc<Block>) -> Result<ExecutedBlock<MemoryState>, ImportError> {
     let verified = verify_body(checked(block).unwrap(), block.clone(), |_| None)?;
-    execute(&state(), verified)
+    execute(&state(), &NoCode, verified)
 }
 
 fn fault(block: &Arc<Block>) -> BlockFault {
@@ -231,7 +231,9 @@ fn the_first_block_carries_no_certificate_and_work_never_does() {
         previous_commit: Bytes::new(),
         ..params()
     };
-    let built = build(&state(), &first, [], &mut || false).unwrap().executed;
+    let built = build(&state(), &NoCode, &first, [], &mut || false)
+        .unwrap()
+        .executed;
     let header = built.block().sealed_header();
     assert!(check_header(header, &genesis, &rules(), Some(NOW)).is_ok());
     let second = ParentInfo::of(header);
@@ -376,7 +378,7 @@ fn a_look_up_saves_verification_only_for_the_same_bytes() {
     };
     let verified = verify_body(checked(good.block()).unwrap(), good.block().clone(), look_up).unwrap();
     assert_eq!(asked, 3);
-    assert!(execute(&state(), verified).is_ok());
+    assert!(execute(&state(), &NoCode, verified).is_ok());
 }
 
 #[test]
@@ -428,7 +430,7 @@ fn a_wrong_view_or_a_broken_disk_condemns_nobody() {
     let good = good();
     let verified = || verify_body(checked(good.block()).unwrap(), good.block().clone(), |_| None).unwrap();
     let elsewhere = MemoryState::with([(Address([1; 20]), 1)]);
-    let error = execute(&elsewhere, verified()).unwrap_err();
+    let error = execute(&elsewhere, &NoCode, verified()).unwrap_err();
     assert!(
         matches!(error, ImportError::State(StateError::WrongView { height: 5, .. })),
         "{error}"
@@ -437,7 +439,7 @@ fn a_wrong_view_or_a_broken_disk_condemns_nobody() {
         broken: Some(key(3).address()),
         ..state()
     };
-    let error = execute(&broken, verified()).unwrap_err();
+    let error = execute(&broken, &NoCode, verified()).unwrap_err();
     assert!(
         matches!(error, ImportError::State(StateError::Unreadable(_))),
         "{error}"

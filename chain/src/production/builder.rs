@@ -4,19 +4,22 @@ use std::sync::Arc;
 
 use aureon_types::{
     Address, Block, CommitCertificate, Hash, Header, SealedHeader, SignedTransaction, TransactionId,
-    VerifiedTransaction, limits::MAX_BLOCK_BYTES, merkle,
+    VerifiedTransaction, limits::MAX_BLOCK_BYTES, merkle, transaction::TRANSFER_GAS,
 };
 use bytes::Bytes;
 
 use crate::{
     execution::{
         BlockExecutor, Conclusion, ExecutionError, Inapplicable, StateCommitment, StateError, StateReader,
+        contracts::ContractMachine,
     },
-    import::{ExecutedBlock, HeightRules, ParentInfo, check_view, signers},
+    import::{BlockPlace, ExecutedBlock, HeightRules, ParentInfo, check_view, signers},
 };
 
 /// The time budget is looked at once per so many candidates: asking costs more than a transfer.
 pub const TRANSACTIONS_PER_TIME_CHECK: usize = 64;
+/// And once per so much gas of them: a contract may take as long as many transfers.
+pub const GAS_PER_TIME_CHECK: u64 = 64 * TRANSFER_GAS;
 /// Room kept for the header and the framing of a block; a header has at most 1,024 bytes.
 const HEADER_ROOM: usize = 2_048;
 /// After so many candidates that did not fit, in gas or bytes, the block counts as full: the search
@@ -67,22 +70,33 @@ pub struct Built<V> {
 }
 
 /// Builds a block on `view`, the state after `params.parent`, from `candidates` in their order.
-/// Candidates that do not apply are skipped. `out_of_time` is asked every
-/// [`TRANSACTIONS_PER_TIME_CHECK`] candidates; the rest of the work (roots) comes after it says yes,
-/// so the budget must leave room for it.
+/// Candidates that do not apply are skipped. `machine` runs the contracts.
+///
+/// `out_of_time` is asked every [`TRANSACTIONS_PER_TIME_CHECK`] candidates and [`GAS_PER_TIME_CHECK`] of
+/// gas; the rest of the work (roots) comes after it says yes, so the budget must leave room for it. A
+/// candidate that runs is not interrupted, because how far a clock lets it come would decide what it
+/// does: its gas limit bounds it, that of the block bounds its gas limit, and [`super::BuildLimits`]
+/// lowers the block's after a round that came too late.
 pub fn build<V: StateCommitment>(
     view: &V,
+    machine: &dyn ContractMachine,
     params: &BuildParams,
     candidates: impl IntoIterator<Item = VerifiedTransaction>,
     out_of_time: &mut dyn FnMut() -> bool,
 ) -> Result<Built<V>, StateError> {
     check_view(view, &params.parent)?;
-    let mut selection = Selection::new(view, params)?;
-    for (count, candidate) in candidates.into_iter().enumerate() {
-        if count.is_multiple_of(TRANSACTIONS_PER_TIME_CHECK) && count > 0 && out_of_time() {
-            selection.stopped = StopReason::OutOfTime;
-            break;
+    let mut selection = Selection::new(view, machine, params)?;
+    let (mut since, mut gas_then) = (0, 0);
+    for candidate in candidates {
+        let gas_since = selection.executor.gas_used().saturating_sub(gas_then);
+        if since >= TRANSACTIONS_PER_TIME_CHECK || gas_since >= GAS_PER_TIME_CHECK {
+            if out_of_time() {
+                selection.stopped = StopReason::OutOfTime;
+                break;
+            }
+            (since, gas_then) = (0, selection.executor.gas_used());
         }
+        since = since.saturating_add(1);
         selection.offer(candidate)?;
         if selection.stopped == StopReason::Full {
             break;
@@ -108,6 +122,11 @@ fn height(params: &BuildParams) -> u64 {
     params.parent.height.saturating_add(1)
 }
 
+fn timestamp_ms(params: &BuildParams) -> u64 {
+    let earliest = params.rules.time.after_ms.saturating_add(1);
+    params.timestamp_ms.max(earliest)
+}
+
 struct Selection<'a, V> {
     executor: BlockExecutor<'a, V>,
     gas_limit: u64,
@@ -119,7 +138,7 @@ struct Selection<'a, V> {
 }
 
 impl<'a, V: StateReader> Selection<'a, V> {
-    fn new(view: &'a V, params: &BuildParams) -> Result<Self, StateError> {
+    fn new(view: &'a V, machine: &'a dyn ContractMachine, params: &BuildParams) -> Result<Self, StateError> {
         let (rules, height) = (&params.rules, height(params));
         let gas_limit = params.max_gas.min(rules.gas_limit);
         let signers = if rules.needs_commit(height) {
@@ -127,10 +146,16 @@ impl<'a, V: StateReader> Selection<'a, V> {
         } else {
             None
         };
-        let context = rules.context(height, params.proposer, gas_limit, signers.as_deref());
+        let block = BlockPlace {
+            height,
+            timestamp_ms: timestamp_ms(params),
+            proposer: params.proposer,
+            gas_limit,
+        };
+        let context = rules.context(block, signers.as_deref());
         let fixed = HEADER_ROOM.saturating_add(params.previous_commit.len());
         Ok(Self {
-            executor: BlockExecutor::new(view, context),
+            executor: BlockExecutor::new(view, machine, context),
             gas_limit: rules.gas_limit,
             bytes_left: params.max_bytes.min(MAX_BLOCK_BYTES).saturating_sub(fixed),
             misfits: 0,
@@ -213,7 +238,7 @@ fn block<V: StateCommitment>(
         genesis_id: rules.genesis_id,
         height: height(params),
         parent_id: params.parent.id,
-        timestamp_ms: params.timestamp_ms.max(rules.time.after_ms.saturating_add(1)),
+        timestamp_ms: timestamp_ms(params),
         proposer: params.proposer,
         transactions_root: merkle::root(chosen.iter().map(|transaction| transaction.leaf())),
         receipts_root: conclusion.receipts_root,

@@ -5,7 +5,7 @@ use aureon_types::{limits::MAX_BLOCK_BYTES, transaction::TRANSFER_GAS};
 /// Blocks never shrink below this: a hundred transfers.
 pub const MIN_BUILD_GAS: u64 = 100 * TRANSFER_GAS;
 /// Nor below this: any one transaction fits.
-pub const MIN_BUILD_BYTES: usize = 256 << 10;
+pub const MIN_BUILD_BYTES: usize = 768 << 10;
 /// Share of the full limits that a good block gives back.
 const RECOVERY_STEPS: u64 = 32;
 

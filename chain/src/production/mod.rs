@@ -11,7 +11,7 @@ mod builder;
 mod limits;
 mod seal;
 
-pub use builder::{BuildParams, Built, StopReason, TRANSACTIONS_PER_TIME_CHECK, build};
+pub use builder::{BuildParams, Built, GAS_PER_TIME_CHECK, StopReason, TRANSACTIONS_PER_TIME_CHECK, build};
 pub use limits::{BuildLimits, MIN_BUILD_BYTES, MIN_BUILD_GAS};
 pub use seal::seal;
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     import::HeightEngine,
     production,
-    testing::{MemoryState, key, rules_after, sign, transfer},
+    testing::{MemoryState, NoCode, key, rules_after, sign, transfer},
 };
 
 fn state() -> MemoryState {
@@ -50,7 +50,7 @@ fn included(built: &Built<MemoryState>) -> Vec<TransactionId> {
 
 #[test]
 fn an_empty_block_is_a_block() {
-    let built = build(&state(), &params(), [], &mut || true).unwrap();
+    let built = build(&state(), &NoCode, &params(), [], &mut || true).unwrap();
     assert_eq!(built.stopped, StopReason::Exhausted);
     assert_eq!(built.executed.header().state_root, state().root());
     assert!(built.executed.changes().accounts.is_empty());
@@ -63,7 +63,7 @@ fn time_goes_on_even_if_our_clock_stands() {
             timestamp_ms: clock,
             ..params()
         };
-        let built = build(&state(), &params, [], &mut || false).unwrap();
+        let built = build(&state(), &NoCode, &params, [], &mut || false).unwrap();
         assert_eq!(built.executed.header().timestamp_ms, time);
     }
 }
@@ -74,7 +74,7 @@ fn gas_bytes_and_time_end_a_block() {
         max_gas: 10 * TRANSFER_GAS,
         ..params()
     };
-    let built = build(&state(), &gas, chain(12), &mut || false).unwrap();
+    let built = build(&state(), &NoCode, &gas, chain(12), &mut || false).unwrap();
     assert_eq!(built.executed.receipts().len(), 10);
     assert_eq!(
         built.executed.header().gas_limit,
@@ -88,7 +88,7 @@ fn gas_bytes_and_time_end_a_block() {
         max_bytes: room,
         ..params()
     };
-    let built = build(&state(), &bytes, chain(8), &mut || false).unwrap();
+    let built = build(&state(), &NoCode, &bytes, chain(8), &mut || false).unwrap();
     assert_eq!(built.executed.receipts().len(), 5);
     assert!(built.executed.block().encode().len() <= room);
 
@@ -104,7 +104,7 @@ fn gas_bytes_and_time_end_a_block() {
         },
         ..params()
     };
-    let built = build(&state(), &roomy, chain(70), &mut out_of_time).unwrap();
+    let built = build(&state(), &NoCode, &roomy, chain(70), &mut out_of_time).unwrap();
     assert_eq!(
         (built.executed.receipts().len(), built.stopped),
         (64, StopReason::OutOfTime)
@@ -122,7 +122,7 @@ fn the_search_for_a_smaller_one_ends() {
     let endless = (0..)
         .map(|nonce| sign(1, &transfer(1, nonce)))
         .inspect(|_| offered += 1);
-    let built = build(&state(), &full, endless, &mut || false).unwrap();
+    let built = build(&state(), &NoCode, &full, endless, &mut || false).unwrap();
     assert_eq!((built.stopped, offered), (StopReason::Full, MAX_MISFITS));
 }
 
@@ -160,7 +160,7 @@ fn what_does_not_apply_is_skipped_and_only_what_never_will_is_stale() {
     let next = sign(3, &transfer(3, 1));
     let candidates =
         [&used, &expired, &gap, &one, &same_nonce, &poor, &large, &next].map(VerifiedTransaction::clone);
-    let built = build(&view, &params, candidates, &mut || false).unwrap();
+    let built = build(&view, &NoCode, &params, candidates, &mut || false).unwrap();
     assert_eq!(included(&built), [one.id(), next.id()]);
     let stale: Vec<TransactionId> = built.stale.iter().map(|(id, _)| *id).collect();
     assert_eq!(stale, [used.id(), expired.id(), large.id()]);
@@ -175,7 +175,7 @@ fn a_view_that_is_not_the_parents_is_refused() {
         },
         ..params()
     };
-    let error = build(&state(), &params, [], &mut || false).unwrap_err();
+    let error = build(&state(), &NoCode, &params, [], &mut || false).unwrap_err();
     assert!(matches!(error, StateError::WrongView { .. }), "{error}");
 }
 
@@ -188,7 +188,7 @@ fn a_nonce_that_does_the_work_makes_the_template_a_block() {
         },
         ..params()
     };
-    let easy = build(&state(), &mined([0xff; 32]), chain(2), &mut || false).unwrap();
+    let easy = build(&state(), &NoCode, &mined([0xff; 32]), chain(2), &mut || false).unwrap();
     let sealed = production::seal(&easy.executed, 7_u64.to_le_bytes()).unwrap();
     assert_eq!(sealed.block().sealed_header().seal(), &7_u64.to_le_bytes()[..]);
     assert_eq!(sealed.header(), easy.executed.header());
@@ -199,9 +199,9 @@ fn a_nonce_that_does_the_work_makes_the_template_a_block() {
         aureon_types::Block::decode(&sealed.block().encode()).as_ref(),
         Ok(&**sealed.block())
     );
-    let hard = build(&state(), &mined([0x01; 32]), chain(2), &mut || false).unwrap();
+    let hard = build(&state(), &NoCode, &mined([0x01; 32]), chain(2), &mut || false).unwrap();
     assert!(production::seal(&hard.executed, 7_u64.to_le_bytes()).is_err());
-    let voted = build(&state(), &params(), chain(2), &mut || false).unwrap();
+    let voted = build(&state(), &NoCode, &params(), chain(2), &mut || false).unwrap();
     assert!(
         production::seal(&voted.executed, [0; 8]).is_err(),
         "nothing to seal"

@@ -57,6 +57,7 @@ pub fn genesis_state(genesis: &Genesis) -> StateChanges {
         } else {
             vec![(SYSTEM_ADDRESS, slots)]
         },
+        code: Vec::new(),
     }
 }
 

@@ -21,6 +21,10 @@ impl StateReader for View {
     fn storage(&self, address: &Address, slot: &Hash) -> Result<Option<Bytes>, StateError> {
         self.0.storage(address, slot).map_err(unreadable)
     }
+
+    fn code(&self, hash: &Hash) -> Result<Option<Bytes>, StateError> {
+        self.0.code(hash).map_err(unreadable)
+    }
 }
 
 impl StateCommitment for View {

@@ -1,6 +1,7 @@
 //! The JSON form of every action that is not a transfer.
 
 use aureon_types::{Action, Address, Amount, DecodeError, Evidence, PublicKey};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 /// An object with one field, the name of the action: `{"bond": {"amount": 5, "commission_basis_points":
@@ -55,6 +56,68 @@ pub enum JsonAction {
         /// Its address.
         validator: Address,
     },
+    /// See [`Action::Deploy`].
+    Deploy {
+        /// `0x` and hexadecimal digits.
+        #[serde(with = "digits")]
+        code: Bytes,
+        /// `0x` and hexadecimal digits.
+        #[serde(with = "digits", default)]
+        input: Bytes,
+        /// Whether the code can be replaced.
+        upgradable: bool,
+        /// Base units.
+        value: Amount,
+    },
+    /// See [`Action::Call`].
+    Call {
+        /// Its address.
+        contract: Address,
+        /// `0x` and hexadecimal digits.
+        #[serde(with = "digits", default)]
+        input: Bytes,
+        /// Base units.
+        value: Amount,
+    },
+    /// See [`Action::Upgrade`].
+    Upgrade {
+        /// Its address.
+        contract: Address,
+        /// `0x` and hexadecimal digits.
+        #[serde(with = "digits")]
+        code: Bytes,
+        /// `0x` and hexadecimal digits.
+        #[serde(with = "digits", default)]
+        input: Bytes,
+    },
+    /// See [`Action::SetAdmin`].
+    SetAdmin {
+        /// Its address.
+        contract: Address,
+        /// Absent: nobody, for ever.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        admin: Option<Address>,
+    },
+}
+
+/// Bytes as `0x` and an even number of hexadecimal digits.
+mod digits {
+    use bytes::Bytes;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub fn serialize<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format!("0x{}", hex::encode(bytes)))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let digits = text
+            .strip_prefix("0x")
+            .and_then(|digits| hex::decode(digits).ok());
+        let bytes = digits
+            .ok_or_else(|| D::Error::custom("bytes must be 0x and an even number of hexadecimal digits"))?;
+        Ok(bytes.into())
+    }
 }
 
 /// Evidence in a JSON transaction that is none.
@@ -100,6 +163,39 @@ impl JsonAction {
             Action::ClaimRewards { validator } => Self::ClaimRewards {
                 validator: *validator,
             },
+            Action::Deploy {
+                code,
+                input,
+                upgradable,
+                value,
+            } => Self::Deploy {
+                code: code.clone(),
+                input: input.clone(),
+                upgradable: *upgradable,
+                value: *value,
+            },
+            Action::Call {
+                contract,
+                input,
+                value,
+            } => Self::Call {
+                contract: *contract,
+                input: input.clone(),
+                value: *value,
+            },
+            Action::Upgrade {
+                contract,
+                code,
+                input,
+            } => Self::Upgrade {
+                contract: *contract,
+                code: code.clone(),
+                input: input.clone(),
+            },
+            Action::SetAdmin { contract, admin } => Self::SetAdmin {
+                contract: *contract,
+                admin: *admin,
+            },
         })
     }
 
@@ -136,6 +232,39 @@ impl JsonAction {
             }
             Self::ClaimRewards { validator } => Action::ClaimRewards {
                 validator: *validator,
+            },
+            Self::Deploy {
+                code,
+                input,
+                upgradable,
+                value,
+            } => Action::Deploy {
+                code: code.clone(),
+                input: input.clone(),
+                upgradable: *upgradable,
+                value: *value,
+            },
+            Self::Call {
+                contract,
+                input,
+                value,
+            } => Action::Call {
+                contract: *contract,
+                input: input.clone(),
+                value: *value,
+            },
+            Self::Upgrade {
+                contract,
+                code,
+                input,
+            } => Action::Upgrade {
+                contract: *contract,
+                code: code.clone(),
+                input: input.clone(),
+            },
+            Self::SetAdmin { contract, admin } => Action::SetAdmin {
+                contract: *contract,
+                admin: *admin,
             },
         })
     }
@@ -187,6 +316,30 @@ mod tests {
             },
             Action::Evidence(Box::new(evidence())),
             Action::ClaimRewards { validator },
+            Action::Deploy {
+                code: Bytes::from_static(&[1, 2]),
+                input: Bytes::new(),
+                upgradable: true,
+                value: amount,
+            },
+            Action::Call {
+                contract: validator,
+                input: Bytes::from_static(&[3]),
+                value: amount,
+            },
+            Action::Upgrade {
+                contract: validator,
+                code: Bytes::from_static(&[1, 2]),
+                input: Bytes::new(),
+            },
+            Action::SetAdmin {
+                contract: validator,
+                admin: None,
+            },
+            Action::SetAdmin {
+                contract: validator,
+                admin: Some(validator),
+            },
         ]
     }
 
@@ -247,6 +400,16 @@ mod tests {
             ("action", json!({"evidence": {"bytes": "12"}}), "hexadecimal"),
             ("action", json!({"evidence": {"bytes": "0x1"}}), "hexadecimal"),
             ("action", json!({"evidence": {"bytes": "0x12"}}), "evidence"),
+            (
+                "action",
+                json!({"call": {"contract": VALIDATOR, "input": "12", "value": 1}}),
+                "hexadecimal",
+            ),
+            (
+                "action",
+                json!({"upgrade": {"contract": VALIDATOR, "code": "0x"}}),
+                "empty",
+            ),
         ] {
             let mut json = good.clone();
             json[field] = value.clone();

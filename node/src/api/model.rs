@@ -205,7 +205,7 @@ impl ReceiptView {
             success: receipt.failure.is_none(),
             gas_used: receipt.gas_used,
             fee: receipt.fee,
-            failure: receipt.failure.map(|failure| failure.to_string()),
+            failure: receipt.failure.as_ref().map(ToString::to_string),
         }
     }
 }

@@ -215,6 +215,7 @@ mod tests {
             empty_blocks,
             gas_limit: 21_000,
             min_gas_price: 1,
+            vm_cost_table: aureon_types::genesis::VM_COST_TABLE,
             timeouts: BftTimeouts::default(),
             balances: std::collections::BTreeMap::new(),
         }

@@ -81,6 +81,7 @@ impl Parameters {
             empty_blocks: self.empty_blocks.unwrap_or_default(),
             gas_limit: self.gas_limit.unwrap_or(DEFAULT_GAS_LIMIT),
             min_gas_price: self.min_gas_price.unwrap_or(DEFAULT_MIN_GAS_PRICE),
+            vm_cost_table: aureon_types::genesis::VM_COST_TABLE,
             timeouts: BftTimeouts::default(),
             balances,
         };

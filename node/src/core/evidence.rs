@@ -194,6 +194,7 @@ mod tests {
             empty_blocks: EmptyBlocks::Always,
             gas_limit: 100_000,
             min_gas_price: 1,
+            vm_cost_table: aureon_types::genesis::VM_COST_TABLE,
             timeouts: BftTimeouts::default(),
             balances: BTreeMap::new(),
         };

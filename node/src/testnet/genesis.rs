@@ -45,6 +45,7 @@ pub fn genesis(layout: &Layout, nodes: &[PublicKey]) -> Genesis {
         empty_blocks: EmptyBlocks::Always,
         gas_limit: DEFAULT_GAS_LIMIT,
         min_gas_price: DEFAULT_MIN_GAS_PRICE,
+        vm_cost_table: aureon_types::genesis::VM_COST_TABLE,
         timeouts: BftTimeouts::default(),
         balances,
     }

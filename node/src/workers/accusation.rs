@@ -138,6 +138,7 @@ mod tests {
             empty_blocks: EmptyBlocks::Always,
             gas_limit: 10_000_000,
             min_gas_price: 1,
+            vm_cost_table: aureon_types::genesis::VM_COST_TABLE,
             timeouts: BftTimeouts::default(),
             balances: BTreeMap::from([(key(1).address(), Amount(balance))]),
         };
@@ -205,7 +206,14 @@ mod tests {
             max_gas: u64::MAX,
             max_bytes: usize::MAX,
         };
-        let built = production::build(&parent.view, &params, candidates, &mut || false).unwrap();
+        let built = production::build(
+            &parent.view,
+            &crate::adapters::NoContracts,
+            &params,
+            candidates,
+            &mut || false,
+        )
+        .unwrap();
         built.executed
     }
 

@@ -87,7 +87,13 @@ impl Ledger {
             Err(error) => return failed(&error),
         };
         let mut out_of_time = || clock() >= end;
-        let built = match production::build(&view, &params, candidates, &mut out_of_time) {
+        let built = match production::build(
+            &view,
+            &*self.services.machine,
+            &params,
+            candidates,
+            &mut out_of_time,
+        ) {
             Ok(built) => built,
             Err(error) => return failed(&error),
         };
@@ -155,10 +161,12 @@ impl Ledger {
             Ok(HeaderVerdict::Checked(checked)) => {
                 let verified = import::verify_body(*checked, block, |leaf| known.get(leaf))
                     .map_err(|fault| invalid(fault.to_string()))?;
-                import::execute(&parent.view, verified).map_err(|error| match error {
-                    ImportError::State(error) => Refusal::Ours(error),
-                    ImportError::Fault(fault) => invalid(fault.to_string()),
-                })
+                import::execute(&parent.view, &*self.services.machine, verified).map_err(
+                    |error| match error {
+                        ImportError::State(error) => Refusal::Ours(error),
+                        ImportError::Fault(fault) => invalid(fault.to_string()),
+                    },
+                )
             }
             Ok(HeaderVerdict::TooFarAhead { until_ms }) => Err(Refusal::Fault(BodyFault::TooFarAhead {
                 until_ms,
@@ -224,7 +232,7 @@ impl Ledger {
         let none = |_: &_| None::<VerifiedTransaction>;
         let verified =
             import::verify_body(*checked, block, none).map_err(|fault| Unfit::Block(fault.to_string()))?;
-        import::execute(&parent.view, verified).map_err(|error| match error {
+        import::execute(&parent.view, &*self.services.machine, verified).map_err(|error| match error {
             ImportError::State(error) => Unfit::Ours(error),
             ImportError::Fault(fault) => Unfit::Block(fault.to_string()),
         })

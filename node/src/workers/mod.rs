@@ -12,7 +12,7 @@ pub mod threads;
 
 use std::{sync::Arc, time::Duration};
 
-use aureon_chain::sync;
+use aureon_chain::{execution::contracts::ContractMachine, sync};
 use aureon_storage::{BlockStore, StateStore};
 
 use crate::core::{Chain, Done, Job};
@@ -30,6 +30,8 @@ pub struct Services {
     pub blocks: Arc<BlockStore>,
     /// Written behind it.
     pub states: Arc<StateStore>,
+    /// Runs contracts.
+    pub machine: Arc<dyn ContractMachine>,
 }
 
 /// A monotonic clock for time budgets.

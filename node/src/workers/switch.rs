@@ -132,7 +132,13 @@ impl Ledger {
         } = templating;
         let end = clock().saturating_add(budget);
         let mut out_of_time = || clock() >= end;
-        match production::build(&view, &params, candidates, &mut out_of_time) {
+        match production::build(
+            &view,
+            &*self.services.machine,
+            &params,
+            candidates,
+            &mut out_of_time,
+        ) {
             Ok(built) => Done::Template(Box::new(Template {
                 token,
                 executed: built.executed,

@@ -232,6 +232,7 @@ fn genesis(engine: EngineKind) -> Genesis {
         empty_blocks: EmptyBlocks::Always,
         gas_limit: 10_000_000,
         min_gas_price: 1,
+        vm_cost_table: aureon_types::genesis::VM_COST_TABLE,
         timeouts: BftTimeouts::default(),
         balances: (0..5)
             .map(|index| (validator_key(index).address(), Amount(BALANCE)))

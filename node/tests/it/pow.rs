@@ -47,6 +47,7 @@ fn genesis(block_time_ms: u64, difficulty: u8) -> Genesis {
         empty_blocks: EmptyBlocks::Always,
         gas_limit: DEFAULT_GAS_LIMIT,
         min_gas_price: 1,
+        vm_cost_table: aureon_types::genesis::VM_COST_TABLE,
         timeouts: BftTimeouts::default(),
         balances: BTreeMap::from([(payer().address(), Amount(1_000_000_000))]),
     };

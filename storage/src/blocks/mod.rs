@@ -194,13 +194,7 @@ mod tests {
         let ids: Vec<TransactionId> = block.transactions().iter().map(SignedTransaction::id).collect();
         let receipt = |id: &TransactionId| {
             let transaction_id = *id;
-            Receipt {
-                transaction_id,
-                gas_used: 21_000,
-                fee: Amount(21_000),
-                failure: None,
-            }
-            .encode()
+            Receipt::plain(transaction_id, 21_000, Amount(21_000), None).encode()
         };
         let receipts: Vec<Bytes> = ids.iter().map(receipt).collect();
         store

@@ -1,6 +1,7 @@
 //! The stored version that views stand on: a redb snapshot of one flush.
 
-use aureon_types::Hash;
+use aureon_types::{Hash, contract::code_hash};
+use bytes::Bytes;
 use redb::{ReadOnlyTable, ReadTransaction, TableDefinition, WriteTransaction};
 
 use super::{
@@ -20,6 +21,9 @@ pub(super) const NODES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition
 /// Height (8 bytes, little-endian), root hash (32 bytes), root slot ([`Trie::encode_root`]).
 const STATE: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("state");
 const VERSION: &str = "version";
+/// SHA-256 of code -> the code. Written with the flush of the block that brought it, never deleted: any
+/// number of accounts may name it.
+pub(super) const CODE: TableDefinition<'static, &[u8; 32], &[u8]> = TableDefinition::new("code");
 
 /// How many rows a state has on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub struct Rows {
     pub slots: u64,
     /// Branch nodes of all storage tries.
     pub slot_nodes: u64,
+    /// Codes of contracts.
+    pub code: u64,
 }
 
 /// What a state stands on: its accounts, and the storage of each.
@@ -93,6 +99,7 @@ pub(super) struct Base {
     accounts: ReadOnlyTable<[u8; 32], &'static [u8]>,
     nodes: ReadOnlyTable<&'static [u8], &'static [u8]>,
     pub slots: slot::Snapshot,
+    code: ReadOnlyTable<&'static [u8; 32], &'static [u8]>,
     database: String,
 }
 
@@ -107,6 +114,7 @@ impl Base {
             let accounts = transaction.open_table(ACCOUNTS)?;
             let nodes = transaction.open_table(NODES)?;
             let slots = slot::Snapshot::open(transaction)?;
+            let code = transaction.open_table(CODE)?;
             let database = name.to_owned();
             Ok(Some(Self {
                 height,
@@ -116,8 +124,23 @@ impl Base {
                 accounts,
                 nodes,
                 slots,
+                code,
                 database,
             }))
+        })
+    }
+
+    /// The code with this hash. What is stored under another's hash is damage, not code.
+    pub fn code(&self, hash: &Hash) -> Result<Option<Bytes>> {
+        self.look(|| {
+            let Some(row) = self.code.get(&hash.0)? else {
+                return Ok(None);
+            };
+            let code = Bytes::copy_from_slice(row.value());
+            if code_hash(&code) != *hash {
+                return Err(Fault::corrupt(format!("the code {hash} has another hash")));
+            }
+            Ok(Some(code))
         })
     }
 
@@ -131,6 +154,7 @@ impl Base {
                 nodes: self.nodes.len()?,
                 slots,
                 slot_nodes,
+                code: self.code.len()?,
             })
         })
     }

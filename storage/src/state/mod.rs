@@ -23,7 +23,7 @@
 //!
 //! *Tables.* `accounts`: keccak(address) -> [`record`]; `nodes`: path -> branch node
 //! ([`crate::trie`]); `slots` and `slot_nodes`: the same for the storage of accounts, under the hashed
-//! address; `state`: height, root and the root's slot of the stored version.
+//! address; `code`: SHA-256 -> code of contracts, each once; `state`: height, root and the root's slot of the stored version.
 
 mod base;
 mod cache;

@@ -5,11 +5,12 @@ use std::{
     time::Duration,
 };
 
-use aureon_types::{Account, Address, GenesisId, StateChanges};
+use aureon_types::{Account, Address, GenesisId, Hash, StateChanges};
+use bytes::Bytes;
 use redb::WriteTransaction;
 
 use super::{
-    base::{ACCOUNTS, Base, NODES, Nothing, Rows, write_version},
+    base::{ACCOUNTS, Base, CODE, NODES, Nothing, Rows, write_version},
     cache::Cache,
     change::{self, After},
     record::Record,
@@ -172,6 +173,9 @@ impl StateStore {
         self.database.commit(|transaction| {
             delete_removed(transaction, &view, stored)?;
             write_changed(transaction, view.trie(), Some(stored))?;
+            for step in view.steps_above(stored) {
+                write_code(transaction, &step.code)?;
+            }
             write_version(transaction, view.height(), view.trie())
         })?;
         let base = Base::open(&self.database, stored)?.ok_or_else(|| missing(&self.database))?;
@@ -237,6 +241,7 @@ fn create(database: &Database, genesis: &StateChanges) -> Result<Base> {
     let After { trie, .. } = change::apply(&Trie::default(), &Nothing, 0, genesis, |_| None)?;
     database.commit(|transaction| {
         write_changed(transaction, &trie, None)?;
+        write_code(transaction, &genesis.code)?;
         write_version(transaction, 0, &trie)
     })?;
     Base::open(database, 0)?.ok_or_else(|| missing(database))
@@ -267,6 +272,15 @@ fn delete_removed(transaction: &WriteTransaction, view: &StateView, stored: u64)
     let mut nodes = transaction.open_table(NODES)?;
     for path in &paths {
         nodes.remove(path.row_key().as_slice())?;
+    }
+    Ok(())
+}
+
+/// Writes code, each once, however often it comes. Also opens the table, so that it is there.
+fn write_code(transaction: &WriteTransaction, code: &[(Hash, Bytes)]) -> Result<(), Fault> {
+    let mut table = transaction.open_table(CODE)?;
+    for (hash, code) in code {
+        table.insert(&hash.0, &code[..])?;
     }
     Ok(())
 }

@@ -28,6 +28,8 @@ pub(super) struct Step {
     pub height: u64,
     pub root: Hash,
     pub gone: Gone,
+    /// Code that the block brought, sorted by hash.
+    pub code: Vec<(Hash, Bytes)>,
     /// An estimate of the memory that the block's changes take.
     pub bytes: usize,
 }
@@ -169,6 +171,17 @@ impl StateView {
         }
     }
 
+    /// The code with this hash; `None` if no block up to here brought it. What was flushed since this view
+    /// was made is found too, if the view stands on it.
+    pub fn code(&self, hash: &Hash) -> Result<Option<Bytes>> {
+        for step in self.0.steps.iter().rev() {
+            if let Ok(at) = step.code.binary_search_by_key(hash, |(hash, _)| *hash) {
+                return Ok(Some(step.code[at].1.clone()));
+            }
+        }
+        self.0.base.code(hash)
+    }
+
     /// keccak(address).
     fn key(&self, address: &Address) -> Key {
         let Inner { latest, base, .. } = &*self.0;
@@ -239,6 +252,7 @@ impl StateView {
             height,
             root,
             gone,
+            code: changes.code.clone(),
             bytes,
         }));
         let (latest, base) = (Arc::clone(latest), Arc::clone(base));
@@ -323,7 +337,8 @@ fn estimate(changes: &StateChanges) -> usize {
     let slots: usize = slots
         .map(|(_, value)| BYTES_PER_CHANGE + value.as_ref().map_or(0, Bytes::len))
         .sum();
-    (changes.accounts.len() + changes.storage.len()) * BYTES_PER_CHANGE + slots + BYTES_PER_BLOCK
+    let code: usize = changes.code.iter().map(|(_, code)| code.len()).sum();
+    (changes.accounts.len() + changes.storage.len()) * BYTES_PER_CHANGE + slots + code + BYTES_PER_BLOCK
 }
 
 impl std::fmt::Debug for StateView {

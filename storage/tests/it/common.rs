@@ -48,7 +48,7 @@ pub fn changes(accounts: impl IntoIterator<Item = (Address, Option<Account>)>) -
     let sorted: BTreeMap<_, _> = accounts.into_iter().collect();
     StateChanges {
         accounts: sorted.into_iter().collect(),
-        storage: Vec::new(),
+        ..StateChanges::default()
     }
 }
 
@@ -71,12 +71,7 @@ pub fn transfers(nonces: std::ops::Range<u64>) -> Vec<SignedTransaction> {
 }
 
 pub fn receipt(transaction: &SignedTransaction) -> Receipt {
-    Receipt {
-        transaction_id: transaction.id(),
-        gas_used: 21_000,
-        fee: Amount(21_000),
-        failure: None,
-    }
+    Receipt::plain(transaction.id(), 21_000, Amount(21_000), None)
 }
 
 /// A block with what its decision needs.

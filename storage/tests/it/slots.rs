@@ -111,7 +111,8 @@ fn an_account_with_storage_is_not_empty_and_one_without_is_gone() {
             accounts: 2,
             nodes: 1,
             slots: 4,
-            slot_nodes: 2
+            slot_nodes: 2,
+            code: 0,
         }
     );
     for (_, slots) in &mut both.storage {
@@ -129,7 +130,8 @@ fn an_account_with_storage_is_not_empty_and_one_without_is_gone() {
             accounts: 1,
             nodes: 0,
             slots: 0,
-            slot_nodes: 0
+            slot_nodes: 0,
+            code: 0,
         }
     );
 }
@@ -157,6 +159,7 @@ fn an_account_that_lost_its_storage_has_nothing_of_it_when_it_gets_new_one() {
     let back = StateChanges {
         accounts: vec![(address(2), None)],
         storage: vec![(address(2), sets(&[(7, b"new")]))],
+        ..StateChanges::default()
     };
     let view = commit(&store, &back);
     let look = |view: &StateView| {
@@ -185,7 +188,8 @@ fn an_account_that_lost_its_storage_has_nothing_of_it_when_it_gets_new_one() {
                     .to_vec()
             ),
             slots: 3,
-            slot_nodes: 0
+            slot_nodes: 0,
+            code: 0,
         }
     );
     drop(store);
@@ -227,6 +231,7 @@ fn the_genesis_has_storage_and_only_a_new_store_takes_it() {
     let genesis = StateChanges {
         accounts: vec![(address(1), Some(account(0, 9)))],
         storage: vec![(address(1), sets(&[(1, b"a")])), (address(2), sets(&[(1, b"b")]))],
+        ..StateChanges::default()
     };
     let mut model = Model::default();
     model.apply(&genesis);

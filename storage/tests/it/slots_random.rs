@@ -175,6 +175,7 @@ impl Model {
             ),
             slots: self.slots.values().map(|slots| slots.len() as u64).sum(),
             slot_nodes: self.slots.values().map(|slots| branches(leaves(slots))).sum(),
+            code: 0,
         }
     }
 }

@@ -159,6 +159,7 @@ impl Setup {
             empty_blocks: EmptyBlocks::Always,
             gas_limit: 1_000 * TRANSFER_GAS,
             min_gas_price: 1,
+            vm_cost_table: aureon_types::genesis::VM_COST_TABLE,
             timeouts: match self.engine {
                 Engine::Pow => BftTimeouts::default(),
                 Engine::Poa | Engine::Pos => TIMEOUTS,

@@ -106,6 +106,45 @@ fn pinned() -> Vec<(Action, String)> {
             Action::ClaimRewards { validator: VALIDATOR },
             format!("9201160a14{two}"),
         ),
+        (
+            Action::Deploy {
+                code: Bytes::from_static(b"\x01\x02"),
+                input: Bytes::from_static(b"\x03"),
+                upgradable: true,
+                value: amount,
+            },
+            "9a010c0a020102120103180120ac02".to_owned(),
+        ),
+        (
+            Action::Call {
+                contract: VALIDATOR,
+                input: Bytes::new(),
+                value: amount,
+            },
+            format!("a2011b0a14{two}120018ac02"),
+        ),
+        (
+            Action::Upgrade {
+                contract: VALIDATOR,
+                code: Bytes::from_static(b"\x01"),
+                input: Bytes::from_static(b"\x03"),
+            },
+            format!("aa011c0a14{two}1201011a0103"),
+        ),
+        (
+            Action::SetAdmin {
+                contract: VALIDATOR,
+                admin: Some(Address([3; 20])),
+            },
+            format!("b2012c0a14{two}1214{}", "03".repeat(20)),
+        ),
+        (
+            Action::SetAdmin {
+                contract: VALIDATOR,
+                admin: None,
+            },
+            format!("b201160a14{two}"),
+        ),
     ]
 }
 
@@ -141,6 +180,10 @@ fn a_field_that_is_absent_or_unknown_is_refused() {
             proto::transaction::Action::Undelegate(undelegate) => undelegate.validator.take().is_some(),
             proto::transaction::Action::ClaimRewards(claim) => claim.validator.take().is_some(),
             proto::transaction::Action::Evidence(evidence) => evidence.contradiction.take().is_some(),
+            proto::transaction::Action::Deploy(deploy) => deploy.upgradable.take().is_some(),
+            proto::transaction::Action::Call(call) => call.input.take().is_some(),
+            proto::transaction::Action::Upgrade(upgrade) => upgrade.code.take().is_some(),
+            proto::transaction::Action::SetAdmin(change) => change.contract.take().is_some(),
             _ => continue,
         };
         assert!(absent);
@@ -201,12 +244,18 @@ fn gas_and_amount_follow_from_the_kind() {
     };
     assert_eq!((transfer.gas(), transfer.amount()), (21_000, Amount(7)));
     for (action, _) in pinned() {
-        let leaves = matches!(action, Action::Bond { .. } | Action::Delegate { .. });
+        let leaves = matches!(
+            action,
+            Action::Bond { .. } | Action::Delegate { .. } | Action::Deploy { .. } | Action::Call { .. }
+        );
         let amount = if leaves { Amount(300) } else { Amount::ZERO };
-        let gas = if action.name() == "evidence" {
-            120_000
-        } else {
-            60_000
+        let gas = match action.name() {
+            "evidence" => 120_000,
+            "deploy" => 32_000 + 2 * 200 + 16,
+            "upgrade" => 32_000 + 200 + 16,
+            "call" => 21_000,
+            "set_admin" => 30_000,
+            _ => 60_000,
         };
         assert_eq!(
             (action.gas(), action.amount()),
@@ -214,5 +263,53 @@ fn gas_and_amount_follow_from_the_kind() {
             "{}",
             action.name()
         );
+    }
+}
+
+#[test]
+fn code_and_input_are_bounded() {
+    let large = |bytes: usize| Bytes::from(vec![1; bytes]);
+    let (code, input) = (large(MAX_CODE_BYTES), large(MAX_CALL_INPUT_BYTES));
+    let deploy = |code: &Bytes, input: &Bytes| Action::Deploy {
+        code: code.clone(),
+        input: input.clone(),
+        upgradable: false,
+        value: Amount(1),
+    };
+    let upgrade = |code: &Bytes, input: &Bytes| Action::Upgrade {
+        contract: VALIDATOR,
+        code: code.clone(),
+        input: input.clone(),
+    };
+    let call = |input: &Bytes| Action::Call {
+        contract: VALIDATOR,
+        input: input.clone(),
+        value: Amount(1),
+    };
+    let encoded = |action| transaction(action).encode();
+    for good in [deploy(&code, &input), upgrade(&code, &input), call(&input)] {
+        let bytes = encoded(good.clone());
+        assert!(
+            bytes.len() + 80 <= crate::limits::MAX_TRANSACTION_BYTES,
+            "the largest fits into a transaction"
+        );
+        assert_eq!(Transaction::decode(&bytes).unwrap().action, good);
+    }
+    let (more_code, more_input) = (large(MAX_CODE_BYTES + 1), large(MAX_CALL_INPUT_BYTES + 1));
+    for bad in [
+        deploy(&more_code, &input),
+        deploy(&code, &more_input),
+        upgrade(&more_code, &input),
+        upgrade(&code, &more_input),
+        call(&more_input),
+    ] {
+        assert!(matches!(
+            Transaction::decode(&encoded(bad)),
+            Err(DecodeError::TooLarge { .. })
+        ));
+    }
+    for empty in [deploy(&Bytes::new(), &input), upgrade(&Bytes::new(), &input)] {
+        let error = Transaction::decode(&encoded(empty)).unwrap_err();
+        assert!(error.to_string().contains("empty"), "{error}");
     }
 }

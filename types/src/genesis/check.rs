@@ -4,7 +4,7 @@ use std::{fmt::Display, ops::RangeInclusive};
 
 use super::{
     BftTimeouts, EmptyBlocks, EngineKind, Genesis, GenesisError, PoaParameters, PosParameters, PowParameters,
-    RewardSchedule,
+    RewardSchedule, VM_COST_TABLE,
 };
 use crate::{
     Amount, PublicKey, SYSTEM_ADDRESS,
@@ -130,6 +130,15 @@ impl Genesis {
             return field(
                 "min_gas_price",
                 format!("{} is above {MAX_MIN_GAS_PRICE}", self.min_gas_price),
+            );
+        }
+        if self.vm_cost_table != VM_COST_TABLE {
+            return field(
+                "vm_cost_table",
+                format!(
+                    "it is {}, this software knows {VM_COST_TABLE}",
+                    self.vm_cost_table
+                ),
             );
         }
         if self.timestamp_ms > MAX_TIMESTAMP_MS {

@@ -68,6 +68,7 @@ impl Genesis {
             ("empty_blocks", format!("{:?}", self.empty_blocks)),
             ("gas_limit", self.gas_limit.to_string()),
             ("min_gas_price", self.min_gas_price.to_string()),
+            ("vm_cost_table", self.vm_cost_table.to_string()),
         ];
         if !matches!(self.engine, EngineKind::Pow(_)) {
             fields.extend([

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BftTimeouts, DEFAULT_GAS_LIMIT, DEFAULT_MIN_GAS_PRICE, ENGINE_NAMES, EmptyBlocks, EngineKind, Genesis,
-    GenesisError, GenesisStake, PoaParameters, PosParameters, PowParameters, RewardSchedule,
+    GenesisError, GenesisStake, PoaParameters, PosParameters, PowParameters, RewardSchedule, VM_COST_TABLE,
     default_block_time_ms,
 };
 use crate::{Address, Amount, PublicKey, limits::MAX_GENESIS_BYTES};
@@ -28,6 +28,8 @@ struct Document {
     gas_limit: u64,
     #[serde(default = "default_min_gas_price")]
     min_gas_price: u64,
+    #[serde(default = "default_vm_cost_table")]
+    vm_cost_table: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     timeouts: Option<BftTimeouts>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -269,6 +271,10 @@ fn default_gas_limit() -> u64 {
     DEFAULT_GAS_LIMIT
 }
 
+fn default_vm_cost_table() -> u32 {
+    VM_COST_TABLE
+}
+
 fn default_min_gas_price() -> u64 {
     DEFAULT_MIN_GAS_PRICE
 }
@@ -306,6 +312,7 @@ impl Genesis {
             empty_blocks: document.empty_blocks,
             gas_limit: document.gas_limit,
             min_gas_price: document.min_gas_price,
+            vm_cost_table: document.vm_cost_table,
             timeouts: document.timeouts.unwrap_or_default(),
             balances: document.balances,
         }
@@ -322,6 +329,7 @@ impl Genesis {
             empty_blocks: self.empty_blocks,
             gas_limit: self.gas_limit,
             min_gas_price: self.min_gas_price,
+            vm_cost_table: self.vm_cost_table,
             timeouts: Some(self.timeouts),
             pow: None,
             pos: None,

@@ -11,7 +11,7 @@ use super::{
 use crate::{Address, Amount, DecodeError, PublicKey, limits::MAX_GENESIS_BYTES, strict};
 
 const WHAT: &str = "genesis";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 impl Genesis {
     /// The one encoding.
@@ -34,6 +34,7 @@ impl Genesis {
             balances: balances.collect(),
             timeouts: self.timeouts_to_proto(),
             engine: Some(engine_to_proto(&self.engine)),
+            vm_cost_table: Some(self.vm_cost_table),
         }
         .encode_to_vec()
         .into()
@@ -73,6 +74,7 @@ impl Genesis {
             empty_blocks: read_empty_blocks(message.empty_blocks)?,
             gas_limit: strict::required(WHAT, "gas_limit", message.gas_limit)?,
             min_gas_price: strict::required(WHAT, "min_gas_price", message.min_gas_price)?,
+            vm_cost_table: strict::required(WHAT, "vm_cost_table", message.vm_cost_table)?,
             balances: balances(&message.balances)?,
         }
         .checked()?;

@@ -26,6 +26,8 @@ pub use reward::RewardSchedule;
 pub const DEFAULT_GAS_LIMIT: u64 = 120_000 * TRANSFER_GAS;
 /// One base unit per unit of gas.
 pub const DEFAULT_MIN_GAS_PRICE: u64 = 1;
+/// The version of the cost table of contracts that this software knows.
+pub const VM_COST_TABLE: u32 = 1;
 /// When blocks without transactions are made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -80,6 +82,8 @@ pub struct Genesis {
     pub gas_limit: u64,
     /// Least gas price of a transaction.
     pub min_gas_price: u64,
+    /// What contracts pay: the version of the cost table. [`VM_COST_TABLE`].
+    pub vm_cost_table: u32,
     /// Timeouts of a BFT round; the defaults under proof of work, which has none.
     pub timeouts: BftTimeouts,
     /// Balances at height 0, without zeros.

@@ -19,6 +19,7 @@ fn genesis() -> Genesis {
         empty_blocks: EmptyBlocks::Always,
         gas_limit: DEFAULT_GAS_LIMIT,
         min_gas_price: 1,
+        vm_cost_table: VM_COST_TABLE,
         timeouts: BftTimeouts::default(),
         balances: BTreeMap::from([(Address([1; 20]), Amount(10)), (Address([2; 20]), Amount(20))]),
     }
@@ -64,9 +65,9 @@ fn the_ids_are_pinned() {
     assert_eq!(
         ids,
         [
-            "0x9273c251537c32b0b7eac301101b8e4d2bf39b43ecd195ba8d5d01c60e8ee424",
-            "0x19df25e4c5f28bc5287016fc283cc7779ed405b1486cc3e85fbf5a7adab47c52",
-            "0xc5fd5eb63f14a989777bf3719365769eb7c3d63dd21b4bf015089d72c73303b0",
+            "0xdd8d7a5c1ff13cfc43aad4b69e733aad8775cc0af418484f543225f5a26a6845",
+            "0x70ab62041d498547938d4544f762149e9f2090fa5fbc9833031985ad2855dd56",
+            "0x9fd602221344f08dd589bdc30c2c0c5a58ecd727dbe68b1bc4435f10007013ac",
         ]
     );
 }
@@ -299,6 +300,11 @@ fn wrong_documents_are_refused_with_field_and_reason() {
         ("test-net", "", "chain"),
         ("\"block_time_ms\": 1000", "\"block_time_ms\": 0", "block_time_ms"),
         ("\"gas_limit\": 2520000000", "\"gas_limit\": 1", "gas_limit"),
+        (
+            "\"vm_cost_table\": 1",
+            "\"vm_cost_table\": 2",
+            "\"vm_cost_table\": it is 2, this software knows 1",
+        ),
         ("\"chain\"", "\"chian\"", "chian"),
         ("\"ceiling_ms\": 15000", "\"ceiling_ms\": 20", "ceiling_ms"),
         (": 10,", &too_much, "balances"),
@@ -371,7 +377,7 @@ fn a_genesis_of_an_older_version_is_refused_by_its_version() {
     message.version = Some(1);
     let error = Genesis::decode(&message.encode_to_vec()).unwrap_err();
     assert!(
-        error.to_string().contains("it is 1, this software knows 2"),
+        error.to_string().contains("it is 1, this software knows 3"),
         "{error}"
     );
 }

@@ -16,14 +16,16 @@ use aureon_types::{
     Action, Address, Amount, BlockId, EngineKind, Evidence, Failure, Genesis, GenesisId, PublicKey,
     RefusalCode, SignedVote, Transaction, ValidatorSet, Vote, VoteKind,
     account::SYSTEM_ADDRESS,
-    genesis::{BftTimeouts, EmptyBlocks, GenesisStake, PoaParameters, PosParameters, RewardSchedule},
+    genesis::{
+        BftTimeouts, EmptyBlocks, GenesisStake, PoaParameters, PosParameters, RewardSchedule, VM_COST_TABLE,
+    },
 };
 
 use super::*;
 use crate::{
     execution::{BlockExecutor, StateCommitment, supply_difference},
-    import::{HeightRules, ParentInfo},
-    testing::{MemoryState, key, sign_for},
+    import::{BlockPlace, HeightRules, ParentInfo},
+    testing::{MemoryState, NoCode, key, sign_for},
 };
 use records::{Candidates, Releases};
 use slots::{At, Slots};
@@ -50,6 +52,7 @@ fn genesis(engine: EngineKind) -> Genesis {
         empty_blocks: EmptyBlocks::Always,
         gas_limit: 100_000_000,
         min_gas_price: 0,
+        vm_cost_table: VM_COST_TABLE,
         timeouts: BftTimeouts::default(),
         balances: PEOPLE.map(|seed| (address(seed), Amount(RICH))).collect(),
     }
@@ -191,8 +194,14 @@ impl Chain {
             signers
         });
         self.proposer = self.schedule.proposer(self.height, 0).unwrap().address;
-        let context = rules.context(self.height, self.proposer, rules.gas_limit, signers.as_deref());
-        let mut executor = BlockExecutor::new(&self.state, context);
+        let block = BlockPlace {
+            height: self.height,
+            timestamp_ms: 1_000,
+            proposer: self.proposer,
+            gas_limit: rules.gas_limit,
+        };
+        let context = rules.context(block, signers.as_deref());
+        let mut executor = BlockExecutor::new(&self.state, &NoCode, context);
         let mut failures = Vec::new();
         for (seed, action) in actions {
             let nonce = self.nonces.entry(*seed).or_default();
@@ -207,7 +216,7 @@ impl Chain {
             };
             *nonce += 1;
             let signed = sign_for(*seed, &transaction, &self.id);
-            failures.push(executor.execute(&signed).unwrap().failure);
+            failures.push(executor.execute(&signed).unwrap().failure.clone());
         }
         let outcome = executor.finish().unwrap();
         let difference = supply_difference(&self.state, &outcome.changes).unwrap();

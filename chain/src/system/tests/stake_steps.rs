@@ -123,7 +123,7 @@ fn the_candidates_are_bounded() {
     let stop = staking::bond(&mut overlay, &chain.stake_rules(), sender, Amount(200), 0).unwrap_err();
     let expected = refused(RefusalCode::TooManyValidators, 1_000, 1_000);
     assert!(
-        matches!(stop, Stop::Refused(failure) if Some(failure) == expected),
+        matches!(&stop, Stop::Refused(failure) if Some(failure) == expected.as_ref()),
         "{stop:?}"
     );
     chain.state.storage.insert(slot, real);

@@ -27,6 +27,7 @@ use aureon_types::{
 use bytes::Bytes;
 
 use crate::{
+    adapters::NoContracts,
     core::{
         Chain, Core, Done, Effect, GossipToken, HeadChange, Input, Job, Lane, Mined, MiningOptions, Parent,
         ReplyToken, Start, Timer,
@@ -61,6 +62,7 @@ fn genesis() -> Arc<Genesis> {
         empty_blocks: EmptyBlocks::Always,
         gas_limit: DEFAULT_GAS_LIMIT,
         min_gas_price: 1,
+        vm_cost_table: aureon_types::genesis::VM_COST_TABLE,
         timeouts: BftTimeouts::default(),
         balances: BTreeMap::from([(payer().address(), Amount(1_000_000_000))]),
     };
@@ -121,6 +123,7 @@ impl Machine {
         };
         let state = genesis_state(&genesis);
         let services = Services {
+            machine: Arc::new(NoContracts),
             blocks: Arc::new(
                 BlockStore::open(disks.blocks.backend("blocks"), 1 << 20, chain.genesis_id).unwrap(),
             ),
@@ -402,7 +405,7 @@ fn mine(
         max_bytes: usize::MAX,
     };
     let candidates = transactions.iter().map(verify);
-    let built = production::build(&parent.view, &params, candidates, &mut || false).unwrap();
+    let built = production::build(&parent.view, &NoContracts, &params, candidates, &mut || false).unwrap();
     let mut header = built.executed.header().clone();
     tamper(&mut header);
     let target = pow::Target::from_bytes(&header.target.unwrap()).unwrap();
