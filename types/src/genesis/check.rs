@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Amount, PublicKey, SYSTEM_ADDRESS,
-    action::TRANSFER_GAS,
+    action::{EVIDENCE_GAS, TRANSFER_GAS},
     limits::{MAX_SUPPLY, MAX_VALIDATORS},
 };
 
@@ -119,9 +119,14 @@ impl Genesis {
 
     fn check_numbers(&self) -> Result<(), GenesisError> {
         within("block_time_ms", self.block_time_ms, &BLOCK_TIME_MS)?;
-        if !(TRANSFER_GAS..=MAX_GAS_LIMIT).contains(&self.gas_limit) {
+        // Where votes decide, evidence must fit into a block, or nobody could ever be punished.
+        let (least, what) = match self.engine {
+            EngineKind::Pow(_) => (TRANSFER_GAS, "transfer"),
+            EngineKind::Pos(_) | EngineKind::Poa(_) => (EVIDENCE_GAS, "piece of evidence"),
+        };
+        if !(least..=MAX_GAS_LIMIT).contains(&self.gas_limit) {
             let reason = format!(
-                "{} is not within {TRANSFER_GAS} (one transfer) to {MAX_GAS_LIMIT}",
+                "{} is not within {least} (one {what}) to {MAX_GAS_LIMIT}",
                 self.gas_limit
             );
             return field("gas_limit", reason);
