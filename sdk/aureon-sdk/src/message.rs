@@ -28,24 +28,20 @@ impl<T: Piece + ?Sized> Piece for &T {
     }
 }
 
-/// The decimal digits of the largest `u64` are 20.
 impl Piece for u64 {
     fn append(&self, text: &mut String) {
-        let mut digits = [0; 20];
-        let mut rest = *self;
-        let mut count = 0;
-        for digit in digits.iter_mut().rev() {
-            *digit = rest % 10;
-            rest /= 10;
-            count += 1;
-            if rest == 0 {
-                break;
-            }
+        if *self > 9 {
+            (self / 10).append(text);
         }
-        for digit in digits.iter().skip(digits.len() - count) {
-            text.push(char::from_digit(u32::try_from(*digit).unwrap_or(0), 10).unwrap_or('?'));
-        }
+        digit(self % 10, text);
     }
+}
+
+/// A digit below 16.
+fn digit(value: u64, text: &mut String) {
+    let all = b"0123456789abcdef";
+    let one = usize::try_from(value).ok().and_then(|index| all.get(index));
+    text.push(char::from(*one.unwrap_or(&b'?')));
 }
 
 impl Piece for u32 {
@@ -58,9 +54,8 @@ impl Piece for Address {
     fn append(&self, text: &mut String) {
         text.push_str("0x");
         for byte in self.0 {
-            for digit in [byte >> 4, byte & 15] {
-                text.push(char::from_digit(u32::from(digit), 16).unwrap_or('?'));
-            }
+            digit(u64::from(byte >> 4), text);
+            digit(u64::from(byte & 15), text);
         }
     }
 }

@@ -39,11 +39,12 @@ impl Bump {
         if end <= self.end.get() {
             return true;
         }
-        let have = memory_size(0) * PAGE;
-        if end > have && memory_grow(0, (end - have).div_ceil(PAGE)) == usize::MAX {
+        let missing = end.div_ceil(PAGE).saturating_sub(memory_size(0));
+        if missing > 0 && memory_grow(0, missing) == usize::MAX {
             return false;
         }
-        self.end.set(memory_size(0) * PAGE);
+        // Less than 2^32: the machine's limit is far below that.
+        self.end.set(memory_size(0).wrapping_mul(PAGE));
         true
     }
 }
@@ -56,7 +57,9 @@ unsafe impl GlobalAlloc for Bump {
             0 => &raw const __heap_base as usize,
             mark => mark,
         };
-        let Some(start) = free.checked_next_multiple_of(layout.align()) else {
+        // An alignment is a power of two.
+        let below = layout.align().wrapping_sub(1);
+        let Some(start) = free.checked_add(below).map(|end| end & !below) else {
             return null_mut();
         };
         let Some(end) = start.checked_add(layout.size()) else {
@@ -71,14 +74,14 @@ unsafe impl GlobalAlloc for Bump {
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         let start = block as usize;
-        if start + layout.size() == self.mark.get() {
+        if start.wrapping_add(layout.size()) == self.mark.get() {
             self.mark.set(start);
         }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let start = block as usize;
-        let newest = start + layout.size() == self.mark.get();
+        let newest = start.wrapping_add(layout.size()) == self.mark.get();
         if newest {
             return match start.checked_add(size) {
                 Some(end) if self.reach(end) => {

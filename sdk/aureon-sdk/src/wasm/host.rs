@@ -40,7 +40,8 @@ pub fn exists(key: &[u8]) -> bool {
 }
 
 pub fn remove(key: &[u8]) {
-    unsafe { raw::remove(key.as_ptr(), key.len()) }
+    // It also tells whether there was anything; removing nothing is no mistake.
+    let _ = unsafe { raw::remove(key.as_ptr(), key.len()) };
 }
 
 pub fn emit(topic: &[u8], data: &[u8]) {
@@ -108,14 +109,8 @@ pub fn keccak256(data: &[u8]) -> Hash {
 }
 
 pub fn ed25519_verify(key: &PublicKey, signature: &Signature, message: &[u8]) -> bool {
-    unsafe {
-        raw::ed25519_verify(
-            key.0.as_ptr(),
-            signature.0.as_ptr(),
-            message.as_ptr(),
-            message.len(),
-        ) == 1
-    }
+    let (length, signature) = (message.len(), signature.0.as_ptr());
+    unsafe { raw::ed25519_verify(key.0.as_ptr(), message.as_ptr(), length, signature) == 1 }
 }
 
 pub fn abort(message: &str) -> ! {
@@ -124,7 +119,7 @@ pub fn abort(message: &str) -> ! {
 
 /// The result of the last call or query: its data, or the reason why it failed.
 fn result(code: i32) -> Result<Vec<u8>, CallError> {
-    let mut bytes = Vec::with_capacity(usize::try_from(code).unwrap_or(USUAL_LENGTH));
+    let mut bytes = Vec::with_capacity(USUAL_LENGTH);
     let _ = fill(&mut bytes, |out, capacity| unsafe {
         raw::call_result(out, capacity)
     });

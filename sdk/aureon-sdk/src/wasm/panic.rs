@@ -15,10 +15,13 @@ struct Text {
 
 impl Write for Text {
     fn write_str(&mut self, piece: &str) -> fmt::Result {
+        // Nothing here may panic: that is where we come from.
         let free = self.bytes.get_mut(self.length..).unwrap_or_default();
         let fits = piece.floor_char_boundary(free.len());
-        free[..fits].copy_from_slice(&piece.as_bytes()[..fits]);
-        self.length += fits;
+        for (to, from) in free.iter_mut().zip(piece.bytes().take(fits)) {
+            *to = from;
+        }
+        self.length = self.length.saturating_add(fits);
         if fits < piece.len() {
             Err(fmt::Error)
         } else {

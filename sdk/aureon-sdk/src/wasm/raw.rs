@@ -7,7 +7,7 @@ unsafe extern "C" {
     pub fn transfer(to: *const u8, amount: u64) -> i32;
     pub fn store(key: *const u8, key_length: usize, value: *const u8, length: usize);
     pub fn load(key: *const u8, key_length: usize, out: *mut u8, capacity: usize) -> i32;
-    pub fn remove(key: *const u8, key_length: usize);
+    pub fn remove(key: *const u8, key_length: usize) -> i32;
     pub fn emit_log(topic: *const u8, topic_length: usize, data: *const u8, length: usize);
     pub fn caller(out: *mut u8);
     pub fn self_address(out: *mut u8);
@@ -23,6 +23,6 @@ unsafe extern "C" {
     pub fn sha256(data: *const u8, length: usize, out: *mut u8);
     pub fn blake3(data: *const u8, length: usize, out: *mut u8);
     pub fn keccak256(data: *const u8, length: usize, out: *mut u8);
-    pub fn ed25519_verify(key: *const u8, signature: *const u8, message: *const u8, length: usize) -> i32;
+    pub fn ed25519_verify(key: *const u8, message: *const u8, length: usize, signature: *const u8) -> i32;
     pub fn abort(message: *const u8, length: usize) -> !;
 }
