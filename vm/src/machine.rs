@@ -1,0 +1,249 @@
+//! The machine: checks code, compiles it once, and runs it.
+
+use std::{path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use wasmer::{FunctionEnv, Instance, InstantiationError, RuntimeError, Store, Value};
+use wasmer_types::TrapCode;
+
+use crate::{
+    cache::Cache,
+    compile::{Compiled, compile},
+    cost,
+    env::{Env, HostPointer, Stop},
+    functions, guard,
+    host::{End, Fault, Halt, Host, Outcome, Run, TrapKind},
+    inspect::{CodeFault, CodeReport, Rules, inspect},
+    limits,
+};
+
+/// How a machine is set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Version of the cost table, from the genesis.
+    pub cost_table: u32,
+    /// Most bytes of compiled modules in memory. The least recently used go first.
+    pub cache_bytes: usize,
+    /// Where compiled modules are kept over a restart, if at all. Whoever can write there can run code as this
+    /// process: the directory must be as protected as the binary.
+    pub cache_directory: Option<PathBuf>,
+    /// Most bytes of compiled modules in that directory. The oldest go first.
+    pub cache_directory_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            cost_table: cost::VERSION,
+            cache_bytes: 256 << 20,
+            cache_directory: None,
+            cache_directory_bytes: 1 << 30,
+        }
+    }
+}
+
+/// The genesis names a cost table that this version does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the cost table of version {0} is unknown to this program, which has version {VERSION}", VERSION = cost::VERSION)]
+pub struct UnknownCostTable(pub u32);
+
+/// The machine. A clone is the same machine; any number of threads may run it at once.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    cache: Arc<Cache>,
+}
+
+impl Machine {
+    /// A machine with these options.
+    ///
+    /// # Errors
+    /// The cost table is not one we have.
+    pub fn new(options: &Options) -> Result<Self, UnknownCostTable> {
+        if options.cost_table != cost::VERSION {
+            return Err(UnknownCostTable(options.cost_table));
+        }
+        // For the whole process, and enough for the deepest stack that the limits allow.
+        wasmer_vm::set_stack_size(limits::STACK_BYTES);
+        Ok(Self {
+            cache: Arc::new(Cache::new(options)),
+        })
+    }
+
+    /// Whether `code` may be stored as a contract, and what it offers. Does not compile it.
+    pub fn check(&self, code: &[u8]) -> Result<CodeReport, CodeFault> {
+        inspect(code, Rules::Contract)
+    }
+
+    /// Runs one entry point to its end.
+    pub fn run(&self, run: Run<'_>, host: &mut dyn Host) -> Outcome {
+        let (gas_used, refund, end) = match self.try_run(run, host) {
+            Ok(done) => done,
+            Err(Early::Interrupted) => (0, 0, End::Interrupted),
+            Err(Early::Broken(why)) => (0, 0, End::Broken(why)),
+            Err(Early::Failed(gas, fault)) => (gas.min(run.gas), 0, End::Failed(fault)),
+        };
+        Outcome {
+            gas_used,
+            refund,
+            end,
+        }
+    }
+
+    fn try_run(&self, run: Run<'_>, host: &mut dyn Host) -> Result<(u64, u64, End), Early> {
+        let compiled = self.compiled(&run, host)?;
+        if !compiled.entries.contains(&run.entry) {
+            return Err(Early::Failed(cost::ENTER, Fault::NoEntry(run.entry)));
+        }
+        let Some(gas) = run.gas.checked_sub(compiled.start_gas) else {
+            return Err(Early::Failed(run.gas, Fault::OutOfGas));
+        };
+        let context = host.context();
+        // SAFETY: the pointer lives in the environment, the environment in the store, and the store is dropped at
+        // the end of this function, within `host`'s borrow. `host` is not used here any more.
+        let pointer = unsafe { HostPointer::new(host) };
+        let env = Env {
+            host: pointer,
+            context,
+            memory: None,
+            gas: None,
+            input: Bytes::copy_from_slice(run.input),
+            output: Vec::new(),
+            answer: Bytes::new(),
+            refund: 0,
+        };
+        enter(&compiled, run, gas, env)
+    }
+
+    /// The module of the run: from the cache, or compiled from the host's code.
+    fn compiled(&self, run: &Run<'_>, host: &mut dyn Host) -> Result<Arc<Compiled>, Early> {
+        if let Some(compiled) = self.cache.get(&run.code_hash) {
+            return Ok(compiled);
+        }
+        let code = host.code().map_err(|halt| match halt {
+            Halt::Interrupted => Early::Interrupted,
+            Halt::Trap(kind) => Early::Failed(cost::ENTER, trap(kind)),
+        })?;
+        let (_, compiled) = compile(&code, Rules::Contract)
+            .map_err(|fault| Early::Broken(format!("stored code cannot be compiled: {fault}")))?;
+        Ok(self.cache.insert(run.code_hash, compiled))
+    }
+}
+
+/// Ends before wasm ran.
+enum Early {
+    Interrupted,
+    Broken(String),
+    Failed(u64, Fault),
+}
+
+fn broken(what: impl std::fmt::Display) -> Early {
+    Early::Broken(what.to_string())
+}
+
+fn trap(kind: TrapKind) -> Fault {
+    Fault::Trap {
+        kind,
+        functions: Vec::new(),
+    }
+}
+
+/// Makes an instance in a store of its own and calls the entry point.
+fn enter(compiled: &Compiled, run: Run<'_>, gas: u64, env: Env) -> Result<(u64, u64, End), Early> {
+    let mut store = Store::new(compiled.engine.clone());
+    let env = FunctionEnv::new(&mut store, env);
+    let imports = functions::link(&mut store, &env, &compiled.imports);
+    let instance = match Instance::new_by_index(&mut store, &compiled.module, &imports) {
+        Ok(instance) => instance,
+        // A data or element segment that does not fit.
+        Err(InstantiationError::Start(error)) => {
+            let end = end_of(&error).map_err(broken)?;
+            return Ok((run.gas - gas, 0, end));
+        }
+        Err(error) => return Err(broken(error)),
+    };
+    let left = instance.exports.get_global(guard::GAS).map_err(broken)?.clone();
+    left.set(&mut store, Value::I64(gas.cast_signed()))
+        .map_err(broken)?;
+    let memory = instance.exports.get_memory(crate::abi::MEMORY).ok().cloned();
+    let data = env.as_mut(&mut store);
+    data.memory = memory;
+    data.gas = Some(left.clone());
+    let entry = instance
+        .exports
+        .get_typed_function::<(), ()>(&store, run.entry.name())
+        .map_err(broken)?;
+    let result = entry.call(&mut store);
+    let flag = |store: &mut Store, name| {
+        instance
+            .exports
+            .get_global(name)
+            .is_ok_and(|g| g.get(store) == Value::I32(1))
+    };
+    let end = match result {
+        Ok(()) => End::Done(Bytes::from(std::mem::take(&mut env.as_mut(&mut store).output))),
+        Err(_) if flag(&mut store, guard::EXHAUSTED) => End::Failed(Fault::OutOfGas),
+        Err(error) if flag(&mut store, guard::TOO_DEEP) => End::Failed(Fault::Trap {
+            kind: TrapKind::CallDepth,
+            functions: names(&error),
+        }),
+        Err(error) => end_of(&error).map_err(broken)?,
+    };
+    let used = match (&end, left.get(&mut store)) {
+        (End::Failed(Fault::OutOfGas), _) => run.gas,
+        (_, Value::I64(left)) => run.gas.saturating_sub(left.cast_unsigned()),
+        _ => return Err(broken("the gas counter is no i64")),
+    };
+    Ok((used, env.as_ref(&store).refund, end))
+}
+
+/// Names of the functions on the stack, innermost first.
+fn names(error: &RuntimeError) -> Vec<String> {
+    let named = error.trace().iter().filter_map(|frame| frame.function_name());
+    named
+        .take(limits::MAX_TRACE)
+        .map(|name| cut(name, limits::MAX_TRACE_NAME_BYTES))
+        .collect()
+}
+
+/// The first `most` bytes of a text, at a boundary of a character.
+fn cut(text: &str, most: usize) -> String {
+    text.get(..text.floor_char_boundary(most))
+        .unwrap_or(text)
+        .to_string()
+}
+
+/// Why wasm ended early.
+fn end_of(error: &RuntimeError) -> Result<End, String> {
+    let kind = match error.downcast_ref::<Stop>() {
+        Some(Stop::OutOfGas) => return Ok(End::Failed(Fault::OutOfGas)),
+        Some(Stop::Abort(message)) => {
+            return Ok(End::Failed(Fault::Abort {
+                message: message.clone(),
+            }));
+        }
+        Some(Stop::Interrupted) => return Ok(End::Interrupted),
+        Some(Stop::Broken(why)) => return Err((*why).to_string()),
+        Some(Stop::Trap(kind)) => *kind,
+        None => kind_of(error.clone().to_trap()).ok_or_else(|| error.message())?,
+    };
+    Ok(End::Failed(Fault::Trap {
+        kind,
+        functions: names(error),
+    }))
+}
+
+/// The traps of the enabled features. Others cannot be a contract's fault: a native stack overflow, say, would be a
+/// mistake in our limits, and no two machines would agree on where it happens.
+fn kind_of(code: Option<TrapCode>) -> Option<TrapKind> {
+    Some(match code? {
+        TrapCode::UnreachableCodeReached => TrapKind::Unreachable,
+        TrapCode::HeapAccessOutOfBounds => TrapKind::MemoryOutOfBounds,
+        TrapCode::TableAccessOutOfBounds => TrapKind::TableOutOfBounds,
+        TrapCode::IndirectCallToNull => TrapKind::IndirectCallToNull,
+        TrapCode::BadSignature => TrapKind::BadSignature,
+        TrapCode::IntegerOverflow => TrapKind::IntegerOverflow,
+        TrapCode::IntegerDivisionByZero => TrapKind::DivisionByZero,
+        TrapCode::BadConversionToInteger => TrapKind::BadConversion,
+        _ => return None,
+    })
+}
