@@ -66,7 +66,8 @@ fn engine_for(rules: Rules) -> Engine {
 /// What identifies the compiler: machine code of another one is not ours.
 pub(crate) fn engine_id() -> String {
     let engine = engine_for(Rules::Contract);
-    format!("{} {} 7.4.2", engine.deterministic_id(), engine.artifact_format())
+    let (id, format) = (engine.deterministic_id(), engine.artifact_format());
+    format!("{id} {format} {}", wasmer_vm::VERSION)
 }
 
 /// Checks `code` and compiles it.

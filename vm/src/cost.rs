@@ -118,10 +118,6 @@ pub fn operator(operator: &Operator<'_>) -> u64 {
         | O::F64Add
         | O::F64Sub
         | O::F64Mul
-        | O::F32Min
-        | O::F32Max
-        | O::F64Min
-        | O::F64Max
         | O::F32Ceil
         | O::F32Floor
         | O::F32Trunc
@@ -129,9 +125,9 @@ pub fn operator(operator: &Operator<'_>) -> u64 {
         | O::F64Ceil
         | O::F64Floor
         | O::F64Trunc
-        | O::F64Nearest
-        | O::F32DemoteF64
-        | O::F64PromoteF32 => 4,
+        | O::F64Nearest => 4,
+        // The same, and an addition by which their NaN is made canonical.
+        O::F32Min | O::F32Max | O::F64Min | O::F64Max | O::F32DemoteF64 | O::F64PromoteF32 => 8,
         O::I32TruncF32S
         | O::I32TruncF32U
         | O::I32TruncF64S

@@ -1,5 +1,8 @@
 //! Our own middleware: the call depth, and what operators cost beyond their fixed price.
 //!
+//! And the NaNs that singlepass 7.4 leaves as the processor makes them, although it is told not to: those of minimum,
+//! maximum, demotion and promotion. Adding -0 changes no other value, and the sum's NaN is made canonical.
+//!
 //! It stands behind wasmer's metering, so what it inserts is not metered again. It charges the same two globals.
 
 use std::sync::{Arc, OnceLock};
@@ -19,6 +22,8 @@ pub(crate) const GAS: &str = "wasmer_metering_remaining_points";
 pub(crate) const EXHAUSTED: &str = "wasmer_metering_points_exhausted";
 /// Export of the global that says that the calls went too deep.
 pub(crate) const TOO_DEEP: &str = "aureon_too_deep";
+/// Export of the global that counts the calls; only where all exports are kept.
+pub(crate) const DEPTH: &str = "aureon_depth";
 
 /// Indexes of the globals in a module.
 #[derive(Clone, Copy, Debug)]
@@ -78,12 +83,14 @@ impl ModuleMiddleware for Guard {
             _ => Err(failed("metering must come first")),
         };
         let (gas, exhausted) = (global(GAS)?, global(EXHAUSTED)?);
-        let depth = push_global(info, Type::I32, GlobalInit::I32Const(0)).as_u32();
+        let depth = push_global(info, Type::I32, GlobalInit::I32Const(0));
         let too_deep = push_global(info, Type::I32, GlobalInit::I32Const(0));
         let operand = push_global(info, Type::I32, GlobalInit::I32Const(0)).as_u32();
         info.exports
             .insert(TOO_DEEP.to_string(), ExportIndex::Global(too_deep));
-        if !self.keep_exports {
+        if self.keep_exports {
+            info.exports.insert(DEPTH.to_string(), ExportIndex::Global(depth));
+        } else {
             // Each export is looked up and copied at every instantiation.
             info.exports.retain(|name, _| {
                 inspect::is_reserved(name) || inspect::is_entry(name).is_some() || name == abi::MEMORY
@@ -92,6 +99,10 @@ impl ModuleMiddleware for Guard {
         // Nothing reads them after this.
         info.custom_sections.clear();
         info.custom_sections_data.clear();
+        // Nothing grows a table, and a maximum beyond wasmer's own would fail when it is made.
+        for (_, table) in info.tables.iter_mut() {
+            table.maximum = Some(table.minimum);
+        }
         for (_, memory) in info.memories.iter_mut() {
             let most = Pages(u32::try_from(limits::MAX_MEMORY_PAGES).unwrap_or(u32::MAX));
             memory.maximum = Some(memory.maximum.map_or(most, |maximum| maximum.min(most)));
@@ -99,7 +110,7 @@ impl ModuleMiddleware for Guard {
         let globals = Globals {
             gas,
             exhausted,
-            depth,
+            depth: depth.as_u32(),
             too_deep: too_deep.as_u32(),
             operand,
         };
@@ -163,6 +174,20 @@ impl<'a> FunctionMiddleware<'a> for FunctionGuard {
                 };
                 by_operand(state, globals, &[shift, Operator::I64Shl]);
                 state.push_operator(operator);
+            }
+            Operator::F32Min | Operator::F32Max | Operator::F32DemoteF64 => {
+                state.push_operator(operator);
+                state.push_operator(Operator::F32Const {
+                    value: (-0.0_f32).into(),
+                });
+                state.push_operator(Operator::F32Add);
+            }
+            Operator::F64Min | Operator::F64Max | Operator::F64PromoteF32 => {
+                state.push_operator(operator);
+                state.push_operator(Operator::F64Const {
+                    value: (-0.0_f64).into(),
+                });
+                state.push_operator(Operator::F64Add);
             }
             _ => state.push_operator(operator),
         }

@@ -15,6 +15,8 @@
 pub mod abi;
 mod cache;
 mod compile;
+#[doc(hidden)]
+pub mod conformance;
 pub mod cost;
 mod env;
 mod functions;

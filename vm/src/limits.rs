@@ -25,7 +25,7 @@ pub const MAX_MEMORIES: u64 = 1;
 /// Most pages (64 KiB each) that a memory may start with or grow to: 16 MiB.
 pub const MAX_MEMORY_PAGES: u64 = 256;
 /// Most parameters of a function.
-pub const MAX_PARAMETERS: u64 = 64;
+pub const MAX_PARAMETERS: u64 = 128;
 /// Most results of a function or a block.
 pub const MAX_RESULTS: u64 = 16;
 /// Most values of a frame: parameters, locals and the operand stack at its highest.

@@ -197,7 +197,7 @@ fn enter(compiled: &Compiled, run: Run<'_>, gas: u64, env: Env) -> Result<(u64, 
 }
 
 /// Names of the functions on the stack, innermost first.
-fn names(error: &RuntimeError) -> Vec<String> {
+pub(crate) fn names(error: &RuntimeError) -> Vec<String> {
     let named = error.trace().iter().filter_map(|frame| frame.function_name());
     named
         .take(limits::MAX_TRACE)
@@ -213,7 +213,7 @@ fn cut(text: &str, most: usize) -> String {
 }
 
 /// Why wasm ended early.
-fn end_of(error: &RuntimeError) -> Result<End, String> {
+pub(crate) fn end_of(error: &RuntimeError) -> Result<End, String> {
     let kind = match error.downcast_ref::<Stop>() {
         Some(Stop::OutOfGas) => return Ok(End::Failed(Fault::OutOfGas)),
         Some(Stop::Abort(message)) => {

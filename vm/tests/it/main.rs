@@ -6,6 +6,9 @@
 )]
 
 mod cache;
+mod hostile;
 mod ledger;
 mod pointers;
+mod random;
 mod runs;
+mod spec;

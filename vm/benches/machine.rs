@@ -1,0 +1,183 @@
+//! What the machine costs over wasmer itself: `cargo bench -p aureon-vm`.
+//!
+//! `empty call`: making an instance, entering and leaving, by wasmer alone with its metering, and by the machine.
+//! `compile`: a module of 300 KB by bare singlepass, and by the machine with its checks and middleware.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot go on says so by a panic"
+)]
+
+use std::{fmt::Write, hint::black_box, num::NonZero, sync::Arc, time::Duration};
+
+use aureon_types::{Address, Amount, GenesisId, Hash, hash::sha256};
+use aureon_vm::{
+    Context, End, Entry, Halt, Host, Machine, Nested, NestedFailure, NestedOutcome, NoTransfer, Options, Run,
+    conformance, cost,
+};
+use bytes::Bytes;
+use criterion::{Criterion, criterion_group, criterion_main};
+use wasmer::{
+    Engine, Instance, Module, Store, imports,
+    sys::{CompilerConfig, EngineBuilder, Singlepass},
+};
+use wasmer_middlewares::{Metering, metering::set_remaining_points};
+
+/// A host that has only the code.
+struct Nothing(Bytes);
+
+impl Host for Nothing {
+    fn context(&self) -> Context {
+        let address = Address([1; 20]);
+        let (value, chain) = (Amount(0), GenesisId([0; 32]));
+        Context {
+            contract: address,
+            caller: address,
+            value,
+            height: 1,
+            time_ms: 1,
+            chain,
+        }
+    }
+    fn code(&mut self) -> Result<Bytes, Halt> {
+        Ok(self.0.clone())
+    }
+    fn balance(&mut self, _: &Address) -> Result<Amount, Halt> {
+        Ok(Amount(0))
+    }
+    fn transfer(&mut self, _: &Address, _: Amount) -> Result<Result<(), NoTransfer>, Halt> {
+        Ok(Ok(()))
+    }
+    fn load(&mut self, _: &[u8]) -> Result<Option<Bytes>, Halt> {
+        Ok(Some(Bytes::from_static(&[0; 8])))
+    }
+    fn store(&mut self, _: &[u8], _: &[u8]) -> Result<Option<usize>, Halt> {
+        Ok(Some(8))
+    }
+    fn remove(&mut self, _: &[u8]) -> Result<Option<usize>, Halt> {
+        Ok(None)
+    }
+    fn emit_log(&mut self, _: &[u8], _: &[u8]) -> Result<(), Halt> {
+        Ok(())
+    }
+    fn call(&mut self, _: &Nested<'_>) -> Result<NestedOutcome, Halt> {
+        Ok(NestedOutcome {
+            gas_used: 0,
+            result: Err(NestedFailure::NotAContract),
+        })
+    }
+}
+
+fn engine(metered: bool) -> Engine {
+    let mut config = Singlepass::new();
+    config.canonicalize_nans(true);
+    config.num_threads(NonZero::<usize>::MIN);
+    if metered {
+        config.push_middleware(Arc::new(Metering::new(0, cost::operator)));
+    }
+    EngineBuilder::new(config).engine().into()
+}
+
+/// An empty entry point in a module with a page of memory, with the imports of a token.
+fn empty(imports: bool) -> Bytes {
+    let imported = r#"(import "env" "input" (func (param i32 i32) (result i32)))
+        (import "env" "output" (func (param i32 i32)))
+        (import "env" "caller" (func (param i32)))
+        (import "env" "load" (func (param i32 i32 i32 i32) (result i32)))
+        (import "env" "store" (func (param i32 i32 i32 i32)))
+        (import "env" "emit_log" (func (param i32 i32 i32 i32)))
+        (import "env" "abort" (func (param i32 i32)))"#;
+    let imports = if imports { imported } else { "" };
+    let text = format!(r#"(module {imports} (memory (export "memory") 1) (func (export "call")))"#);
+    wat::parse_str(text).unwrap().into()
+}
+
+fn run(machine: &Machine, code_hash: Hash, host: &mut Nothing) {
+    let outcome = machine.run(
+        Run {
+            code_hash,
+            entry: Entry::Call,
+            input: b"",
+            gas: 10_000_000,
+        },
+        host,
+    );
+    assert!(matches!(black_box(outcome).end, End::Done(_)));
+}
+
+fn empty_call(c: &mut Criterion) {
+    let mut group = c.benchmark_group("empty call");
+    group.measurement_time(Duration::from_secs(5));
+    let engine = engine(true);
+    let module = Module::new(&engine, empty(false)).unwrap();
+    group.bench_function("wasmer", |b| {
+        b.iter(|| {
+            let mut store = Store::new(engine.clone());
+            let instance = Instance::new(&mut store, &module, &imports! {}).unwrap();
+            set_remaining_points(&mut store, &instance, 10_000_000);
+            let call = instance
+                .exports
+                .get_typed_function::<(), ()>(&store, "call")
+                .unwrap();
+            call.call(&mut store).unwrap();
+        });
+    });
+    let machine = Machine::new(&Options::default()).unwrap();
+    for (name, imports) in [("machine", false), ("machine, 7 imports", true)] {
+        let code = empty(imports);
+        let hash = Hash(sha256(&[&code]));
+        let mut host = Nothing(code);
+        group.bench_function(name, |b| b.iter(|| run(&machine, hash, &mut host)));
+    }
+    group.finish();
+}
+
+/// Functions of arithmetic, memory, branches and calls, until the module has about 300 KB.
+fn large() -> Vec<u8> {
+    let mut text = String::from(r#"(module (memory (export "memory") 1) (func (export "call"))"#);
+    for i in 0..1_900 {
+        let callee = if i == 0 { 0 } else { i };
+        let _ = write!(text, "(func (param i32 i64) (result i64) (local i32 i64 i64)");
+        for j in 0..8 {
+            let _ = write!(
+                text,
+                "(local.set 2 (i32.add (local.get 0) (i32.const {j})))
+                 (local.set 3 (i64.xor (i64.mul (local.get 1) (i64.const {i})) (i64.load offset={j} (local.get 2))))
+                 (if (i64.lt_u (local.get 3) (local.get 4)) (then
+                    (i64.store (local.get 2) (i64.add (local.get 3) (i64.const 7))))
+                    (else (local.set 4 (i64.rotl (local.get 3) (i64.const 5)))))"
+            );
+        }
+        let call = if i == 0 {
+            String::new()
+        } else {
+            format!("(drop (call {callee} (local.get 2) (local.get 3)))")
+        };
+        let _ = write!(
+            text,
+            "{call} (loop (br_if 0 (i32.eqz (local.tee 2 (i32.sub (local.get 2) (i32.const 1)))))) (local.get 4))"
+        );
+    }
+    text.push(')');
+    wat::parse_str(text).unwrap()
+}
+
+fn compile(c: &mut Criterion) {
+    let code = large();
+    println!("module of {} KB", code.len() / 1_000);
+    assert!((290_000..330_000).contains(&code.len()), "{}", code.len());
+    let mut group = c.benchmark_group("compile");
+    group.sample_size(20);
+    group.bench_function("singlepass", |b| {
+        b.iter(|| black_box(Module::new(&engine(false), &code).unwrap()));
+    });
+    group.bench_function("singlepass and metering", |b| {
+        b.iter(|| black_box(Module::new(&engine(true), &code).unwrap()));
+    });
+    group.bench_function("machine", |b| {
+        b.iter(|| conformance::compile_only(&code).unwrap())
+    });
+    group.finish();
+}
+
+criterion_group!(benches, empty_call, compile);
+criterion_main!(benches);

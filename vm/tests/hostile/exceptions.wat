@@ -1,0 +1,3 @@
+;; Exceptions are off.
+;; expect refused: exceptions
+(module (tag) (func (export "call")))

@@ -1,0 +1,25 @@
+;; A NaN that an operation makes (0/0: its sign is set on x86 and clear on ARM), on every way out of the operand stack:
+;; stored, in a local, a global, an argument, a result, a block, a branch, a choice, reinterpreted, by its sign.
+;; Its sign is not made canonical before it is turned, but after: `neg` of it is the canonical one again, everywhere.
+;; expect: done 0000c07f0000c07f0000c07f0000c07f0000c07f0000c07f0000c07f0000c07f0000c07f0000c07f0000c07f0000807f
+(module (import "env" "output" (func $output (param i32 i32))) (memory (export "memory") 1)
+  (global $g (mut f32) (f32.const 0))
+  (func $nan (param f32) (result f32) (f32.div (local.get 0) (local.get 0)))
+  (func $same (param f32) (result f32) (local.get 0))
+  (func (export "call")
+    (local $z f32) (local $f f32)
+    (f32.store (i32.const 0) (f32.div (local.get $z) (local.get $z)))
+    (local.set $f (f32.div (local.get $z) (local.get $z)))
+    (f32.store (i32.const 4) (local.get $f))
+    (global.set $g (f32.div (local.get $z) (local.get $z)))
+    (f32.store (i32.const 8) (global.get $g))
+    (f32.store (i32.const 12) (call $same (f32.div (local.get $z) (local.get $z))))
+    (f32.store (i32.const 16) (call $nan (local.get $z)))
+    (f32.store (i32.const 20) (block (result f32) (f32.div (local.get $z) (local.get $z))))
+    (f32.store (i32.const 24) (block (result f32) (br 0 (f32.div (local.get $z) (local.get $z)))))
+    (f32.store (i32.const 28) (select (f32.div (local.get $z) (local.get $z)) (f32.const 1) (i32.const 1)))
+    (i32.store (i32.const 32) (i32.reinterpret_f32 (f32.div (local.get $z) (local.get $z))))
+    (f32.store (i32.const 36) (f32.neg (f32.div (local.get $z) (local.get $z))))
+    (f32.store (i32.const 40) (f32.copysign (f32.div (local.get $z) (local.get $z)) (f32.const 1)))
+    (f32.store (i32.const 44) (f32.copysign (f32.const inf) (f32.div (local.get $z) (local.get $z))))
+    (call $output (i32.const 0) (i32.const 48))))

@@ -1,0 +1,3 @@
+;; Threads are off.
+;; expect refused: threads
+(module (memory 1 1 shared) (func (export "call")))
