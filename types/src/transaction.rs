@@ -17,7 +17,10 @@ use crate::{
 
 const WHAT: &str = "transaction";
 
-pub use crate::action::{EVIDENCE_GAS, STAKING_GAS, TRANSFER_GAS};
+pub use crate::action::{
+    CALL_GAS, CODE_BYTE_GAS, DEPLOY_GAS, EVIDENCE_GAS, INPUT_BYTE_GAS, SET_ADMIN_GAS, STAKING_GAS,
+    TRANSFER_GAS,
+};
 
 /// What a sender signs.
 #[derive(Clone, Debug, PartialEq, Eq)]

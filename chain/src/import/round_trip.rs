@@ -18,11 +18,15 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    execution::{StateCommitment, StateReader},
+    execution::{StateCommitment, StateReader, contracts::script::ScriptMachine},
     production::{self, BuildParams, Built, build},
     system::{genesis_state, schedule_after, schedule_at},
     testing::{MemoryState, NoCode, key, sign_for},
 };
+
+mod wishes;
+
+use wishes::{candidates, kind};
 
 const PEOPLE: std::ops::RangeInclusive<u8> = 1..=6;
 const RICH: u64 = 1 << 40;
@@ -129,7 +133,8 @@ impl Tip {
             max_gas: u64::MAX,
             max_bytes: usize::MAX,
         };
-        let Built { executed, .. } = build(&self.view, &NoCode, &params, candidates, &mut || false).unwrap();
+        let Built { executed, .. } =
+            build(&self.view, &ScriptMachine, &params, candidates, &mut || false).unwrap();
         match rules.engine.target() {
             Some(_) => {
                 let mut sealed = (0_u64..).map(|nonce| production::seal(&executed, nonce.to_le_bytes()));
@@ -147,7 +152,7 @@ impl Tip {
         // As it comes from a peer.
         let block = aureon_types::Block::decode(&built.block().encode()).unwrap();
         let verified = verify_body(*checked, block.into(), |_| None).unwrap();
-        execute(&self.view, &NoCode, verified).unwrap()
+        execute(&self.view, &ScriptMachine, verified).unwrap()
     }
 
     /// Builds, imports, compares, and goes on.
@@ -212,111 +217,6 @@ fn certificate(set: &ValidatorSet, height: u64, id: BlockId, network: &GenesisId
     };
     let signers = members.iter().filter(|seed| !is_quorum || present(seed));
     CommitCertificate::new(height, 0, id, signers.map(signature).collect()).encode()
-}
-
-/// Sender, what it does, gas price, how much gas is missing.
-type Wish = (u8, Kind, u64, u64);
-
-#[derive(Clone, Debug)]
-enum Kind {
-    Transfer(u8, u64),
-    Bond(u64),
-    Unbond(u64),
-    Delegate(u8, u64),
-    Undelegate(u8, u64),
-    Unjail,
-    Claim(u8),
-    Vote(Option<u8>, Option<u8>),
-    Accuse(u8, u64),
-}
-
-fn kind() -> impl Strategy<Value = Kind> {
-    let who = PEOPLE;
-    let amount = prop_oneof![4 => 0..3_000_u64, 1 => Just(RICH)];
-    prop_oneof![
-        (who.clone(), amount.clone()).prop_map(|(to, amount)| Kind::Transfer(to, amount)),
-        amount.clone().prop_map(Kind::Bond),
-        amount.clone().prop_map(Kind::Unbond),
-        (who.clone(), amount.clone()).prop_map(|(to, amount)| Kind::Delegate(to, amount)),
-        (who.clone(), amount).prop_map(|(from, amount)| Kind::Undelegate(from, amount)),
-        Just(Kind::Unjail),
-        who.clone().prop_map(Kind::Claim),
-        (prop::option::of(who.clone()), prop::option::of(who.clone()))
-            .prop_map(|(add, remove)| Kind::Vote(add, remove)),
-        (who, 0..6_u64).prop_map(|(offender, back)| Kind::Accuse(offender, back)),
-    ]
-}
-
-fn action(tip: &Tip, kind: &Kind) -> Action {
-    match *kind {
-        Kind::Transfer(to, amount) => Action::Transfer {
-            recipient: address(to),
-            amount: Amount(amount),
-        },
-        Kind::Bond(amount) => Action::Bond {
-            amount: Amount(amount),
-            commission_basis_points: 1_000,
-        },
-        Kind::Unbond(amount) => Action::Unbond {
-            amount: Amount(amount),
-        },
-        Kind::Delegate(to, amount) => Action::Delegate {
-            validator: address(to),
-            amount: Amount(amount),
-        },
-        Kind::Undelegate(from, amount) => Action::Undelegate {
-            validator: address(from),
-            amount: Amount(amount),
-        },
-        Kind::Unjail => Action::Unjail,
-        Kind::Claim(validator) => Action::ClaimRewards {
-            validator: address(validator),
-        },
-        Kind::Vote(add, remove) if add != remove => Action::AuthorityVote {
-            add: add.map(|seed| key(seed).public_key()),
-            remove: remove.map(|seed| key(seed).public_key()),
-        },
-        Kind::Vote(..) => Action::Unjail, // nobody can send a vote that changes nothing
-        Kind::Accuse(offender, back) => {
-            let vote = |block| {
-                let vote = Vote {
-                    kind: VoteKind::Prevote,
-                    height: (tip.parent.height + 1).saturating_sub(back),
-                    round: 3,
-                    block_id: Some(BlockId([block; 32])),
-                };
-                SignedVote::sign(vote, &key(offender), &tip.id)
-            };
-            Action::Evidence(Box::new(Evidence::Votes(vote(1), vote(2))))
-        }
-    }
-}
-
-fn candidates(tip: &Tip, wishes: &[Wish]) -> Vec<VerifiedTransaction> {
-    let mut nonces: BTreeMap<u8, u64> = BTreeMap::new();
-    let mut candidates = Vec::new();
-    for (seed, kind, gas_price, less_gas) in wishes {
-        let on_chain = tip
-            .view
-            .account(&address(*seed))
-            .unwrap()
-            .unwrap_or_default()
-            .nonce;
-        let nonce = nonces.entry(*seed).or_insert(on_chain);
-        let action = action(tip, kind);
-        let transaction = Transaction {
-            network: tip.id.network_hint(),
-            public_key: key(*seed).public_key(),
-            nonce: *nonce,
-            gas_limit: action.gas().saturating_sub(*less_gas),
-            gas_price: *gas_price,
-            last_valid_height: None,
-            action,
-        };
-        *nonce += 1;
-        candidates.push(sign_for(*seed, &transaction, &tip.id));
-    }
-    candidates
 }
 
 proptest! {

@@ -1,6 +1,6 @@
 //! What the builder takes, leaves and throws away.
 
-use aureon_types::{Address, BlockId, Transaction, transaction::TRANSFER_GAS};
+use aureon_types::{Action, Address, Amount, BlockId, Transaction, transaction::TRANSFER_GAS};
 
 use super::*;
 use crate::{
@@ -110,6 +110,43 @@ fn gas_bytes_and_time_end_a_block() {
         (64, StopReason::OutOfTime)
     );
     assert_eq!(asked, 1);
+}
+
+/// A contract's call may take as long as many transfers: the clock is asked after it.
+#[test]
+fn the_time_budget_is_asked_after_so_much_gas_too() {
+    let call = |nonce| {
+        let transaction = Transaction {
+            gas_limit: GAS_PER_TIME_CHECK / 2,
+            action: Action::Deploy {
+                code: Bytes::from(vec![0; 2_000]),
+                input: Bytes::from(vec![0; 20_000]),
+                upgradable: false,
+                value: Amount::ZERO,
+            },
+            ..transfer(1, nonce)
+        };
+        sign(1, &transaction)
+    };
+    let used = call(0).transaction().action.gas();
+    assert!(used > GAS_PER_TIME_CHECK / 2);
+    let roomy = BuildParams {
+        rules: HeightRules {
+            gas_limit: u64::MAX,
+            ..rules()
+        },
+        ..params()
+    };
+    let mut asked = 0;
+    let mut out_of_time = || {
+        asked += 1;
+        asked == 2
+    };
+    let built = build(&state(), &NoCode, &roomy, (0..9).map(call), &mut out_of_time).unwrap();
+    assert_eq!(
+        (built.executed.receipts().len(), built.stopped),
+        (4, StopReason::OutOfTime)
+    );
 }
 
 #[test]

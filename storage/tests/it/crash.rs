@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aureon_storage::{BlockStore, Result, StateStore, StateView, memory::CrashDisk};
-use aureon_types::{Hash, StateChanges};
+use aureon_types::{Hash, StateChanges, contract::code_hash};
 use bytes::Bytes;
 
 use crate::{
@@ -37,6 +37,9 @@ fn block_changes(height: u64) -> StateChanges {
             block.storage.push((keeper(number), slots.into_iter().collect()));
         }
     }
+    // Every code comes twice.
+    let code = Bytes::from(vec![1 + (height % 4) as u8; 700]);
+    block.code.push((code_hash(&code), code));
     block
 }
 
@@ -127,6 +130,9 @@ fn recover(blocks: &CrashDisk, state: &CrashDisk, chain: &[Sample], progress: &P
 }
 
 fn assert_same(view: &StateView, model: &Model) {
+    for (hash, code) in &model.code {
+        assert_eq!(view.code(hash).unwrap().as_ref(), Some(code));
+    }
     for address in (0..11).chain(100..103).map(address) {
         assert_eq!(view.account(&address).unwrap(), model.account(&address));
         for slot in (0..13).map(slot) {

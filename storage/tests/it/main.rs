@@ -8,6 +8,7 @@
 )]
 
 mod blocks;
+mod code;
 mod common;
 mod crash;
 mod differential;

@@ -20,6 +20,8 @@ type Slots = BTreeMap<Hash, Bytes>;
 pub struct Model {
     accounts: BTreeMap<Address, Account>,
     slots: BTreeMap<Address, Slots>,
+    /// Code by its hash.
+    pub code: BTreeMap<Hash, Bytes>,
 }
 
 /// How large a random life is.
@@ -69,6 +71,7 @@ impl Model {
 
     /// Does what `StateChanges` says that they do.
     pub fn apply(&mut self, changes: &StateChanges) {
+        self.code.extend(changes.code.iter().cloned());
         for (address, after) in &changes.accounts {
             match after {
                 Some(account) => {
@@ -175,7 +178,7 @@ impl Model {
             ),
             slots: self.slots.values().map(|slots| slots.len() as u64).sum(),
             slot_nodes: self.slots.values().map(|slots| branches(leaves(slots))).sum(),
-            code: 0,
+            code: self.code.len() as u64,
         }
     }
 }

@@ -385,3 +385,8 @@ fn no_entry(contract: Address, entry: Entry) -> Stop {
     let fault = ContractFault::NoEntryPoint { name: entry.name() };
     Stop::Failed(Failure::Contract { contract, fault })
 }
+
+#[cfg(test)]
+pub(crate) mod script;
+#[cfg(test)]
+mod tests;

@@ -715,3 +715,56 @@ fn a_view_stays_as_it_was_while_the_pool_goes_on() {
     assert_eq!(pool.view().first[0].gas_price, 7);
     assert_eq!(pool.by_leaf(&Hash::ZERO), None);
 }
+
+/// A contract's call or deployment: gas limit and value are spoken for, bytes count, and the base gas
+/// must be there.
+#[test]
+fn contracts_cost_their_gas_limit_and_their_value_and_count_with_their_bytes() {
+    let deploy = |value: u64, gas_limit: u64, nonce: u64| {
+        let transaction = Transaction {
+            gas_limit,
+            action: Action::Deploy {
+                code: vec![1; 2_000].into(),
+                input: vec![2; 100].into(),
+                upgradable: false,
+                value: Amount(value),
+            },
+            ..transfer(1, nonce)
+        };
+        sign(1, &transaction)
+    };
+    let base = 32_000 + 2_000 * 200 + 100 * 16;
+    let mut pool = pool();
+    assert_eq!(
+        insert(&mut pool, &deploy(0, base - 1, 0)).unwrap_err(),
+        Rejection::GasLimitTooLow {
+            given: base - 1,
+            required: base
+        }
+    );
+    let poor = AccountState {
+        balance: Amount(base + 99),
+        ..account(0)
+    };
+    let (dear, good) = (deploy(100, base, 0), deploy(99, base, 0));
+    assert_eq!(
+        pool.insert(at(0), dear, Origin::Remote, &poor).unwrap_err(),
+        Rejection::InsufficientBalance {
+            balance: Amount(base + 99),
+            queued: Amount(0),
+            cost: Amount(base + 100)
+        }
+    );
+    pool.insert(at(0), good.clone(), Origin::Remote, &poor).unwrap();
+    check(&pool);
+    let small = Config {
+        max_bytes: good.size(),
+        ..config()
+    };
+    let mut full = Mempool::new(small, 0);
+    insert(&mut full, &good).unwrap();
+    assert!(matches!(
+        insert(&mut full, &deploy(0, base, 1)),
+        Err(Rejection::PoolFull { .. } | Rejection::PoolFullForParked { .. })
+    ));
+}
