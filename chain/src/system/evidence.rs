@@ -10,7 +10,7 @@ use aureon_consensus::{
     Epoch,
     evidence::{Offence, check},
 };
-use aureon_types::{Address, Evidence, RefusalCode};
+use aureon_types::{Address, Evidence, RefusalCode, Validator};
 
 use super::{
     Outcome, damaged, lagging,
@@ -18,7 +18,7 @@ use super::{
     refuse,
     rules::{Rules, StakeRules, epoch_of},
     slots::{self, Slots},
-    staking::{count_totals, strike},
+    staking::{count_totals, jailed, strike},
     unbonding,
 };
 use crate::execution::{BlockContext, Overlay, StateError, StateReader};
@@ -53,7 +53,8 @@ pub(super) fn punish<R: StateReader>(
     let position = record(overlay, &epoch, &offender, height)?;
     if let Rules::Stake(rules, _) = &context.rules {
         let backed_from = lagging::backed_from(overlay, offence, position)?;
-        slash(overlay, rules, &offender, backed_from, context.height)?;
+        let offender = epoch.set().get(&offender).ok_or_else(|| damaged("epoch"))?;
+        slash(overlay, rules, offender, backed_from, context.height)?;
     }
     Ok(())
 }
@@ -90,25 +91,26 @@ fn record<R: StateReader>(
 fn slash<R: StateReader>(
     overlay: &mut Overlay<'_, R>,
     rules: &StakeRules,
-    offender: &Address,
+    offender: &Validator,
     backed_from: u64,
     height: u64,
 ) -> Result<(), StateError> {
-    let share = rules.slash_basis_points;
-    let mut bonded = 0;
-    let slot = slots::validator(offender);
-    if let Some(mut validator) = overlay.load::<ValidatorRecord>(&slot)? {
-        bonded = validator.stake.slash(share);
-        let until = epoch_of(height, rules.epoch_blocks).saturating_add(rules.jail_epochs);
-        validator.jailed_until = validator.jailed_until.max(Some(until));
-        if validator.stake.is_dead() {
-            strike(overlay, offender)?;
-        }
-        overlay.put(&slot, &validator)?;
+    let (share, address) = (rules.slash_basis_points, &offender.address);
+    let until = epoch_of(height, rules.epoch_blocks).saturating_add(rules.jail_epochs);
+    let slot = slots::validator(address);
+    // Who has left is remembered for its jail alone.
+    let mut validator = overlay
+        .load::<ValidatorRecord>(&slot)?
+        .unwrap_or_else(|| jailed(offender.public_key, until));
+    let bonded = validator.stake.slash(share);
+    validator.jailed_until = validator.jailed_until.max(Some(until));
+    if validator.stake.is_dead() {
+        strike(overlay, address)?;
     }
+    overlay.put(&slot, &validator)?;
     let mut unbonding = 0_u64;
     for epoch in backed_from.saturating_add(rules.unbonding_epochs)..=rules.release_epoch(height) {
-        let lost = unbonding::slash(overlay, offender, epoch, share)?;
+        let lost = unbonding::slash(overlay, address, epoch, share)?;
         unbonding = unbonding
             .checked_add(lost)
             .ok_or_else(|| damaged("unbonding pool"))?;

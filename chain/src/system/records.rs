@@ -41,7 +41,8 @@ impl Record for Totals {
     }
 }
 
-/// A validator by stake, whether it is in the set or not. Gone when its last share is.
+/// A validator by stake, whether it is in the set or not. Gone when its last share is, unless it is in
+/// jail: then the record stays, without stake, so that leaving and coming back ends no jail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ValidatorRecord {
     /// Its key, which is its account's.

@@ -63,7 +63,10 @@ fn collect<R: StateReader>(overlay: &mut Overlay<'_, R>, sender: &Address, amoun
     Ok(())
 }
 
-/// Makes `sender` a validator, or adds to its own stake.
+/// Makes `sender` a validator, or adds to its own stake. Who is no candidate (any more) becomes one.
+///
+/// The first bond fixes the commission; a record that nobody holds a share of is kept for its jail
+/// alone, and the next bond is a first one.
 pub(super) fn bond<R: StateReader>(
     overlay: &mut Overlay<'_, R>,
     rules: &StakeRules,
@@ -74,13 +77,16 @@ pub(super) fn bond<R: StateReader>(
     collect(overlay, &sender.address, amount)?;
     let slot = slots::validator(&sender.address);
     let mut validator = match overlay.load::<ValidatorRecord>(&slot)? {
-        Some(validator) if validator.commission != commission => {
-            let (given, fixed) = (u64::from(commission), u64::from(validator.commission));
-            return refuse(RefusalCode::CommissionFixed, given, fixed);
-        }
-        Some(validator) => validator,
-        None => found(overlay, sender, commission)?,
+        Some(validator) if validator.stake.shares > 0 => validator,
+        kept => ValidatorRecord {
+            jailed_until: kept.and_then(|kept| kept.jailed_until),
+            ..founded(sender, commission)?
+        },
     };
+    if validator.commission != commission {
+        let (given, fixed) = (u64::from(commission), u64::from(validator.commission));
+        return refuse(RefusalCode::CommissionFixed, given, fixed);
+    }
     validator.retired = false;
     add(overlay, &mut validator, &sender.address, &sender.address, amount)?;
     if validator.stake.tokens < rules.min_stake {
@@ -90,16 +96,13 @@ pub(super) fn bond<R: StateReader>(
             rules.min_stake,
         );
     }
+    enter(overlay, &sender.address)?;
     overlay.put(&slot, &validator)?;
     Ok(())
 }
 
-/// A new validator, entered among the candidates.
-fn found<R: StateReader>(
-    overlay: &mut Overlay<'_, R>,
-    sender: Sender,
-    commission: u32,
-) -> Outcome<ValidatorRecord> {
+/// A new validator, without stake yet.
+fn founded(sender: Sender, commission: u32) -> Outcome<ValidatorRecord> {
     if commission > WHOLE {
         return refuse(
             RefusalCode::CommissionTooHigh,
@@ -107,8 +110,16 @@ fn found<R: StateReader>(
             u64::from(WHOLE),
         );
     }
+    Ok(new_validator(sender.key, Pool::default(), commission))
+}
+
+/// Enters a validator among the candidates, if it is not one of them already.
+fn enter<R: StateReader>(overlay: &mut Overlay<'_, R>, validator: &Address) -> Outcome {
     let slot = slots::candidates();
     let mut candidates: Candidates = overlay.load_or_default(&slot)?;
+    let Err(place) = candidates.0.binary_search(validator) else {
+        return Ok(());
+    };
     if candidates.0.len() >= MAX_CANDIDATES {
         return refuse(
             RefusalCode::TooManyValidators,
@@ -116,11 +127,9 @@ fn found<R: StateReader>(
             count(MAX_CANDIDATES),
         );
     }
-    if let Err(place) = candidates.0.binary_search(&sender.address) {
-        candidates.0.insert(place, sender.address);
-    }
+    candidates.0.insert(place, *validator);
     overlay.put(&slot, &candidates)?;
-    Ok(new_validator(sender.key, Pool::default(), commission))
+    Ok(())
 }
 
 /// A validator that has earned nothing yet.
@@ -132,6 +141,15 @@ pub(super) fn new_validator(key: PublicKey, stake: Pool, commission: u32) -> Val
         jailed_until: None,
         retired: false,
         earnings: Earnings::default(),
+    }
+}
+
+/// What is kept of a validator in jail without stake: it finds its jail again when it bonds again.
+pub(super) fn jailed(key: PublicKey, until: u64) -> ValidatorRecord {
+    ValidatorRecord {
+        jailed_until: Some(until),
+        retired: true,
+        ..new_validator(key, Pool::default(), 0)
     }
 }
 
@@ -283,7 +301,7 @@ fn pay_reward<R: StateReader>(
 
 /// Writes back a validator and a settled delegation from which shares were taken. A delegation without
 /// shares is paid and ends; its fraction of a base unit goes to those who stay. With the last share the
-/// validator ends, and what is left of its earnings is that delegator's.
+/// validator ends, and what is left of its earnings is that delegator's; its jail stays.
 pub(super) fn settle_up<R: StateReader>(
     overlay: &mut Overlay<'_, R>,
     address: &Address,
@@ -301,7 +319,10 @@ pub(super) fn settle_up<R: StateReader>(
     let earnings = &mut validator.earnings;
     if validator.stake.shares == 0 {
         let rest = earnings.unpaid;
-        overlay.clear(&place)?;
+        match validator.jailed_until {
+            None => overlay.clear(&place)?,
+            Some(until) => overlay.put(&place, &jailed(validator.key, until))?,
+        }
         strike(overlay, address)?;
         return pay_reward(overlay, delegator, rest);
     }

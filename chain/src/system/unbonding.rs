@@ -30,7 +30,8 @@ pub(super) fn unbond<R: StateReader>(
     amount: Amount,
 ) -> Outcome {
     let slot = slots::validator(sender);
-    if overlay.load::<ValidatorRecord>(&slot)?.is_none() {
+    let validator = overlay.load::<ValidatorRecord>(&slot)?;
+    if validator.is_none_or(|validator| validator.stake.shares == 0) {
         return refuse(RefusalCode::NotAValidator, 0, 0);
     }
     withdraw(overlay, rules, height, sender, sender, amount)

@@ -217,8 +217,56 @@ fn who_loses_everything_is_no_validator_any_longer() {
     };
     chain.done(4, claim.clone());
     chain.done(3, claim);
-    assert_eq!(query::validator(&chain.state, &address(3)).unwrap(), None);
+    assert_eq!(
+        chain.validator(3).stake,
+        Pool::default(),
+        "only its jail is remembered"
+    );
     chain.done(3, bond);
+    chain.done(3, Action::Unjail);
+    assert_eq!(chain.stake_of(3, 3), 500);
+}
+
+#[test]
+fn leaving_and_coming_back_ends_no_jail() {
+    let bond = |commission_basis_points| Action::Bond {
+        amount: Amount(500),
+        commission_basis_points,
+    };
+    let unbond = |amount| Action::Unbond {
+        amount: Amount(amount),
+    };
+    // Either side of the evidence.
+    for leaves_first in [false, true] {
+        let mut chain = Chain::stake();
+        if leaves_first {
+            chain.done(3, unbond(1_000));
+            chain.done(9, double_vote(&chain.id, 3, 1));
+        } else {
+            chain.done(9, double_vote(&chain.id, 3, 1));
+            chain.done(3, unbond(800));
+        }
+        assert_eq!(chain.act(3, unbond(1)), refused(RefusalCode::NotAValidator, 0, 0));
+        assert_eq!(
+            chain.act(4, delegate(3, 1)),
+            refused(RefusalCode::NotAValidator, 0, 0)
+        );
+        chain.done(3, bond(2_000));
+        assert_eq!(chain.validator(3).jailed_until, Some(1));
+        assert_eq!(chain.validator(3).commission, 2_000, "a first bond again");
+        assert_eq!(
+            chain.act(3, bond(2_001)),
+            refused(RefusalCode::CommissionFixed, 2_001, 2_000)
+        );
+        let still = refused(RefusalCode::StillJailed, 1, 1);
+        assert_eq!(chain.act(3, Action::Unjail), still);
+        chain.run_to(9);
+        assert!(!chain.powers(11).contains_key(&3));
+        chain.run_to(10);
+        chain.done(3, Action::Unjail);
+        chain.run_to(14);
+        assert!(chain.powers(16).contains_key(&3));
+    }
 }
 
 #[test]
