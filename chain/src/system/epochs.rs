@@ -4,7 +4,7 @@ use aureon_consensus::{Epoch, Schedule, limit_change};
 use aureon_types::{Genesis, Validator, ValidatorSet};
 
 use super::{
-    damaged, lagging,
+    candidates, damaged, lagging,
     records::{Authorities, Candidates, ValidatorRecord},
     rules::{StakeRules, Voting, epoch_of},
     slots::{self, At, Slots},
@@ -25,18 +25,22 @@ pub(super) fn close_stake<R: StateReader>(
     rules: &StakeRules,
     voting: &Voting,
 ) -> Result<(), StateError> {
-    let candidates: Candidates = overlay.load_or_default(&slots::candidates())?;
-    let mut chosen = Vec::new();
-    for address in &candidates.0 {
+    let list: Candidates = overlay.load_or_default(&slots::candidates())?;
+    let (mut chosen, mut records) = (Vec::new(), Vec::new());
+    for address in &list.0 {
         let record = overlay.load::<ValidatorRecord>(&slots::validator(address))?;
         let record = record.ok_or_else(|| damaged("validator"))?;
         if record.may_validate(rules.min_stake) {
             chosen.push(Validator::new(record.key, record.stake.tokens));
         }
+        records.push((*address, record));
     }
     chosen.sort_by_key(|validator| (std::cmp::Reverse(validator.power), validator.address));
     chosen.truncate(rules.max_validators);
     let next = close(overlay, voting, chosen.clone(), rules.unbonding_epochs)?;
+    let sets = [voting.epoch.set(), next.set()];
+    records.retain(|(address, _)| sets.iter().all(|set| set.get(address).is_none()));
+    candidates::note(overlay, records)?;
     lagging::note(overlay, &voting.epoch, &next, &chosen)
 }
 

@@ -13,12 +13,12 @@ use aureon_consensus::{
 use aureon_types::{Address, Evidence, RefusalCode, Validator};
 
 use super::{
-    Outcome, damaged, lagging,
+    Outcome, candidates, damaged, lagging,
     records::{Punished, ValidatorRecord},
     refuse,
     rules::{Rules, StakeRules, epoch_of},
     slots::{self, Slots},
-    staking::{count_totals, jailed, strike},
+    staking::{count_totals, jailed},
     unbonding,
 };
 use crate::execution::{BlockContext, Overlay, StateError, StateReader};
@@ -105,7 +105,7 @@ fn slash<R: StateReader>(
     let bonded = validator.stake.slash(share);
     validator.jailed_until = validator.jailed_until.max(Some(until));
     if validator.stake.is_dead() {
-        strike(overlay, address)?;
+        candidates::strike(overlay, address)?;
     }
     overlay.put(&slot, &validator)?;
     let mut unbonding = 0_u64;

@@ -20,6 +20,7 @@
 //! a record fits into a slot (64 KiB).
 
 mod authorities;
+mod candidates;
 mod codec;
 mod downtime;
 mod epochs;
@@ -52,8 +53,10 @@ use aureon_types::account::SYSTEM_ADDRESS;
 
 use crate::execution::{BlockContext, Overlay, StateError, StateReader};
 
-/// Most validators that the next set is chosen from. The one who comes next is refused.
-pub const MAX_CANDIDATES: usize = 1_000;
+/// Most validators that the next set is chosen from. When there are so many, the weakest outside the
+/// sets gives way to a newcomer with more stake. More than a set can hold
+/// ([`aureon_types::limits::MAX_VALIDATORS`]), so that there always is one outside.
+pub const MAX_CANDIDATES: usize = 1_100;
 /// Most withdrawals that end in one epoch. The next one is refused, and may be made an epoch later.
 pub const MAX_RELEASES: usize = 1_000;
 /// Most changes of the authorities that are voted on at a time. Each authority may open an equal part
@@ -112,8 +115,14 @@ pub(crate) fn act<R: StateReader>(
                 amount,
                 commission_basis_points,
             },
-            Rules::Stake(rules, _),
-        ) => staking::bond(overlay, rules, sender, *amount, *commission_basis_points),
+            Rules::Stake(rules, voting),
+        ) => staking::bond(
+            overlay,
+            (rules, voting),
+            sender,
+            *amount,
+            *commission_basis_points,
+        ),
         (Action::Delegate { validator, amount }, Rules::Stake(..)) => {
             staking::delegate(overlay, address, validator, *amount)
         }

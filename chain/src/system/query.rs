@@ -56,7 +56,8 @@ pub fn totals<R: StateReader>(reader: &R) -> Result<Totals, StateError> {
     At(reader).load_or_default(&slots::totals())
 }
 
-/// Every validator that has stake, sorted by address, whether it is in the set or not.
+/// Every candidate, sorted by address, whether it is in the set or not: all validators that have stake,
+/// except who gave way to stronger ones.
 pub fn validators<R: StateReader>(reader: &R) -> Result<Vec<(Address, ValidatorRecord)>, StateError> {
     let candidates: Candidates = At(reader).load_or_default(&slots::candidates())?;
     let validator = |address| {

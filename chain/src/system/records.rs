@@ -112,6 +112,22 @@ impl Record for Candidates {
     }
 }
 
+/// The weakest candidates outside the sets, in no order: who gives way when the list is full.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Challenged(pub Vec<Address>);
+
+impl Record for Challenged {
+    const WHAT: &'static str = "challenged candidates";
+
+    fn write(&self, out: &mut Writer) {
+        out.list(&self.0, Writer::address);
+    }
+
+    fn read(input: &mut Cursor<'_>) -> Option<Self> {
+        input.list(Cursor::address).map(Self)
+    }
+}
+
 /// Somebody's part of an unbonding pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Release {

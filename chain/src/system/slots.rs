@@ -36,6 +36,11 @@ pub(super) fn candidates() -> Hash {
     slot("candidates", &[])
 }
 
+/// [`super::records::Challenged`].
+pub(super) fn challenged() -> Hash {
+    slot("challenged", &[])
+}
+
 /// [`super::shares::Pool`] of stake that returns at the end of `epoch`.
 pub(super) fn unbonding(validator: &Address, epoch: u64) -> Hash {
     slot("unbonding", &[&validator.0, &epoch.to_be_bytes()])

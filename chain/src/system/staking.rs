@@ -3,11 +3,11 @@
 use aureon_types::{Address, Amount, Failure, PublicKey, RefusalCode, account::SYSTEM_ADDRESS};
 
 use super::{
-    MAX_CANDIDATES, Outcome, Sender, Stop, count, damaged,
-    records::{Candidates, Totals, ValidatorRecord},
+    Outcome, Sender, Stop, candidates, damaged,
+    records::{Totals, ValidatorRecord},
     refuse,
     rewards::{Delegation, Earnings},
-    rules::{StakeRules, epoch_of},
+    rules::{StakeRules, Voting, epoch_of},
     shares::Pool,
     slots::{self, Slots},
 };
@@ -69,7 +69,7 @@ fn collect<R: StateReader>(overlay: &mut Overlay<'_, R>, sender: &Address, amoun
 /// alone, and the next bond is a first one.
 pub(super) fn bond<R: StateReader>(
     overlay: &mut Overlay<'_, R>,
-    rules: &StakeRules,
+    (rules, voting): (&StakeRules, &Voting),
     sender: Sender,
     amount: Amount,
     commission: u32,
@@ -96,7 +96,7 @@ pub(super) fn bond<R: StateReader>(
             rules.min_stake,
         );
     }
-    enter(overlay, &sender.address)?;
+    candidates::enter(overlay, voting, &sender.address, validator.stake.tokens)?;
     overlay.put(&slot, &validator)?;
     Ok(())
 }
@@ -111,25 +111,6 @@ fn founded(sender: Sender, commission: u32) -> Outcome<ValidatorRecord> {
         );
     }
     Ok(new_validator(sender.key, Pool::default(), commission))
-}
-
-/// Enters a validator among the candidates, if it is not one of them already.
-fn enter<R: StateReader>(overlay: &mut Overlay<'_, R>, validator: &Address) -> Outcome {
-    let slot = slots::candidates();
-    let mut candidates: Candidates = overlay.load_or_default(&slot)?;
-    let Err(place) = candidates.0.binary_search(validator) else {
-        return Ok(());
-    };
-    if candidates.0.len() >= MAX_CANDIDATES {
-        return refuse(
-            RefusalCode::TooManyValidators,
-            count(candidates.0.len()),
-            count(MAX_CANDIDATES),
-        );
-    }
-    candidates.0.insert(place, *validator);
-    overlay.put(&slot, &candidates)?;
-    Ok(())
 }
 
 /// A validator that has earned nothing yet.
@@ -151,20 +132,6 @@ pub(super) fn jailed(key: PublicKey, until: u64) -> ValidatorRecord {
         retired: true,
         ..new_validator(key, Pool::default(), 0)
     }
-}
-
-/// Takes a validator out of the candidates: nothing is left of its stake.
-pub(super) fn strike<R: StateReader>(
-    overlay: &mut Overlay<'_, R>,
-    validator: &Address,
-) -> Result<(), StateError> {
-    let slot = slots::candidates();
-    let mut candidates: Candidates = overlay.load_or_default(&slot)?;
-    if let Ok(place) = candidates.0.binary_search(validator) {
-        candidates.0.remove(place);
-        overlay.put_list(&slot, &candidates, candidates.0.is_empty())?;
-    }
-    Ok(())
 }
 
 /// Lends stake to a validator.
@@ -323,7 +290,7 @@ pub(super) fn settle_up<R: StateReader>(
             None => overlay.clear(&place)?,
             Some(until) => overlay.put(&place, &jailed(validator.key, until))?,
         }
-        strike(overlay, address)?;
+        candidates::strike(overlay, address)?;
         return pay_reward(overlay, delegator, rest);
     }
     let remainder = earnings.remainder.checked_add(delegation.accrued);

@@ -98,6 +98,11 @@ fn everything() -> Vec<(&'static str, Hash, Vec<u8>)> {
             records::OpenBallots(vec![open]).encode().to_vec(),
         ),
         ("ballot", slot, ballot.encode().to_vec()),
+        (
+            "challenged",
+            slots::challenged(),
+            records::Challenged(vec![one]).encode().to_vec(),
+        ),
         ("epoch", slots::epoch(2), Vec::new()), // consensus pins its encoding
     ]
 }
@@ -168,6 +173,7 @@ fn records_come_back_and_are_strict() {
     });
     check(&Pool { tokens: 3, shares: 4 });
     check(&Candidates(vec![address(1), address(2)]));
+    check(&records::Challenged(vec![address(2), address(1)]));
     check(&Releases(vec![records::Release {
         delegator: address(1),
         validator: address(2),
