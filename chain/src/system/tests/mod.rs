@@ -1,6 +1,7 @@
 //! A chain in memory that executes blocks of actions and checks, after every one, everything that must
 //! hold at any time.
 
+mod candidate_steps;
 mod epoch_steps;
 mod evidence_steps;
 mod pinned;
