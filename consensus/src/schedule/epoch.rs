@@ -22,9 +22,9 @@ const CHUNK: u64 = 256;
 /// Steps beyond the last height of an epoch, for rounds. After them the sequence starts again. Enough
 /// for any set: the dead, who have less than a third of the power, cannot hold so many turns in a row.
 const ROUNDS: u64 = 256 * CHUNK;
-/// The longest sequence that is not repeated before its epoch is over; a genesis asks for a million
+/// The longest sequence that is not repeated before its epoch is over; a genesis asks for 100,000
 /// blocks at most. A longer epoch (see [`super::Schedule::fixed`]) goes through it again and again.
-const MAX_STEPS: u64 = 1 << 20;
+const MAX_STEPS: u64 = 1 << 17;
 
 /// A run of heights that one validator set decides, and who proposes in each of their rounds.
 ///

@@ -80,7 +80,7 @@ pub struct PowParameters {
 pub struct PosParameters {
     /// Least stake of a validator, in base units; above zero.
     pub min_stake: u64,
-    /// Heights of an epoch, 4 to 1,000,000.
+    /// Heights of an epoch, 4 to 100,000.
     pub epoch_blocks: u64,
     /// Epochs between unbonding and the return of the stake, 1 to 100. Evidence counts as long.
     pub unbonding_epochs: u64,
@@ -115,7 +115,7 @@ pub struct GenesisStake {
 pub struct PoaParameters {
     /// The authorities of the first epoch; sorted, without repeats.
     pub authorities: Vec<PublicKey>,
-    /// Heights of an epoch, 4 to 1,000,000.
+    /// Heights of an epoch, 4 to 100,000.
     pub epoch_blocks: u64,
     /// Heights for which a vote on the authorities counts, 1 to 100,000,000.
     pub vote_expiry_blocks: u64,

@@ -27,7 +27,7 @@ fn pow() -> impl Strategy<Value = EngineKind> {
 fn pos() -> impl Strategy<Value = EngineKind> {
     let numbers = (
         1_u64..10_000,
-        4_u64..=1_000_000,
+        4_u64..=100_000,
         1_u64..=100,
         20_u32..=1_000,
         1_u32..=10_000,
@@ -58,7 +58,7 @@ fn pos() -> impl Strategy<Value = EngineKind> {
 
 fn poa() -> impl Strategy<Value = EngineKind> {
     let seeds = proptest::collection::btree_set(1_u8..=20, 1..10);
-    (seeds, 4_u64..=1_000_000, 1_u64..=100_000_000).prop_map(|(seeds, epoch_blocks, vote_expiry_blocks)| {
+    (seeds, 4_u64..=100_000, 1_u64..=100_000_000).prop_map(|(seeds, epoch_blocks, vote_expiry_blocks)| {
         EngineKind::Poa(PoaParameters {
             authorities: seeds.into_iter().map(key).collect(),
             epoch_blocks,

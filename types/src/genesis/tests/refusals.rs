@@ -108,6 +108,11 @@ fn proof_of_stake_is_refused_with_field_and_reason() {
         (pos_error(|pos| pos.min_stake = 0), "pos.min_stake", "0 is not"),
         (pos_error(|pos| pos.epoch_blocks = 3), "pos.epoch_blocks", "4 to"),
         (
+            pos_error(|pos| pos.epoch_blocks = 100_001),
+            "pos.epoch_blocks",
+            "100000",
+        ),
+        (
             pos_error(|pos| pos.unbonding_epochs = 0),
             "pos.unbonding_epochs",
             "1 to 100",
