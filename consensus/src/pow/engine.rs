@@ -7,6 +7,7 @@ use aureon_types::{BlockId, SealedHeader};
 use super::{
     HeaderFault, HeaderStop, MAX_HEADERS, VerifiedHeaders, WorkChain,
     held::Held,
+    patience::Patience,
     tree::{Inserted, Tree},
 };
 use crate::{Admit, DropReason, Drops, Effect, Head, Input, Message, Now, TimerId};
@@ -53,8 +54,10 @@ pub struct Pow {
     pub(super) held: Held,
     pub(super) drops: Drops,
     pub(super) behind: bool,
-    /// Wall clock at which the newest timer fires.
-    armed: Option<u64>,
+    /// How long branches may still wait for bodies.
+    patience: Patience,
+    /// Monotonic time at which the newest timer fires.
+    armed: Option<Duration>,
     next_timer: u64,
 }
 
@@ -80,6 +83,7 @@ impl Pow {
             held: Held::default(),
             drops: Drops::default(),
             behind: false,
+            patience: Patience::default(),
             armed: None,
             next_timer: 0,
         };
@@ -96,7 +100,7 @@ impl Pow {
                 }
             }
             Input::Headers { batch, headers } => self.on_headers(now, batch, &headers, effects),
-            Input::Executed { block_id, valid, .. } => self.on_executed(block_id, valid, effects),
+            Input::Executed { block_id, valid, .. } => self.on_executed(now, block_id, valid, effects),
             Input::Committed(head, _) => self.on_committed(head),
             Input::TimerFired(id) => {
                 if id.0 == self.next_timer {
@@ -200,16 +204,34 @@ impl Pow {
         }
     }
 
-    fn on_executed(&mut self, id: BlockId, valid: bool, effects: &mut Vec<Effect>) {
+    fn on_executed(&mut self, now: Now, id: BlockId, valid: bool, effects: &mut Vec<Effect>) {
         let asked = self.asked.remove(&id);
         if valid {
             // What is not wanted any more may be gone by now: it is asked for again when it is.
-            if asked {
-                self.tree.mark_executed(&id);
+            if asked && self.tree.mark_executed(&id) {
+                let block_time = self
+                    .tree
+                    .chain(&id)
+                    .map_or(0, |chain| chain.rules().block_time_ms);
+                let (children, block_time) = (self.tree.children(&id), Duration::from_millis(block_time));
+                self.patience.executed(now.monotonic, &id, children, block_time);
             }
             return;
         }
         let removed = self.tree.mark_invalid(&id);
+        self.removed(removed, effects);
+    }
+
+    /// Drops the branches whose bodies nobody gave in time.
+    fn forget(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        for id in self.patience.expired(now.monotonic) {
+            let removed = self.tree.forget(&id);
+            self.removed(removed, effects);
+        }
+    }
+
+    /// What was asked for of these is not wanted any more.
+    fn removed(&mut self, removed: Vec<BlockId>, effects: &mut Vec<Effect>) {
         let unwanted: Vec<BlockId> = removed.into_iter().filter(|id| self.asked.remove(id)).collect();
         if !unwanted.is_empty() {
             effects.push(Effect::Unwanted { blocks: unwanted });
@@ -243,8 +265,9 @@ impl Pow {
         while let Some(header) = self.held.pop_due(now.wall_ms) {
             self.on_header(now, header);
         }
+        self.forget(now, effects);
         self.switch(effects);
-        self.execute(effects);
+        self.execute(now, effects);
         self.arm(now, effects);
     }
 
@@ -267,7 +290,7 @@ impl Pow {
     }
 
     /// Asks for what is planned, and takes back what is not planned any more.
-    fn execute(&mut self, effects: &mut Vec<Effect>) {
+    fn execute(&mut self, now: Now, effects: &mut Vec<Effect>) {
         let heaviest = self.tree.work(&self.tree.best_executed());
         let floor = self.tree.work(&self.head).max(heaviest);
         let plan = self.tree.plan(floor, BRANCHES, WINDOW);
@@ -277,6 +300,9 @@ impl Pow {
             self.asked.retain(|id| planned.contains(id));
             effects.push(Effect::Unwanted { blocks: unwanted });
         }
+        let lowest = plan.iter().filter(|id| self.tree.is_lowest_missing(id));
+        let lowest: Vec<BlockId> = lowest.copied().collect();
+        self.patience.watch(now.monotonic, &lowest);
         for block_id in plan {
             let Some(header) = self.tree.header(&block_id).map(SealedHeader::header) else {
                 continue;
@@ -293,9 +319,16 @@ impl Pow {
         }
     }
 
-    /// Wakes when the next held header may enter.
+    /// Wakes when the next held header may enter, or the next branch was waited for long enough.
     fn arm(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        let Some(due) = self.held.next_due() else { return };
+        let held = self
+            .held
+            .next_due()
+            .map(|due| due.saturating_sub(now.wall_ms).max(1));
+        let held = held.map(|after| now.monotonic.saturating_add(Duration::from_millis(after)));
+        let Some(due) = held.into_iter().chain(self.patience.next()).min() else {
+            return;
+        };
         if self.armed.is_some_and(|armed| armed <= due) {
             return;
         }
@@ -303,7 +336,7 @@ impl Pow {
         self.next_timer = self.next_timer.saturating_add(1);
         effects.push(Effect::StartTimer {
             id: TimerId(self.next_timer),
-            after: Duration::from_millis(due.saturating_sub(now.wall_ms).max(1)),
+            after: due.saturating_sub(now.monotonic),
         });
     }
 }

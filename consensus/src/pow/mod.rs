@@ -18,7 +18,8 @@
 //! head stays, because it moves only along executed blocks; the next best branch is tried.
 //!
 //! *What a withheld body does*: nothing, as long as another branch goes on. Several branches are asked
-//! for at once, and mining goes on on the head.
+//! for at once, and mining goes on on the head. A branch whose lowest missing body was asked for in vain for
+//! [`PATIENCE`] is forgotten, not condemned: others may enter in its place, and it may enter again.
 //!
 //! Templates and the miner's threads are the node's; here is the inner loop, [`search()`].
 
@@ -29,6 +30,7 @@ mod fault;
 mod hash;
 mod held;
 mod observe;
+mod patience;
 mod search;
 mod target;
 mod tree;
@@ -52,6 +54,7 @@ pub use engine::{BRANCHES, Pow, Start, StartFault, WINDOW};
 pub use fault::HeaderFault;
 pub use hash::{check_work, header_hash, work_hash};
 pub use observe::WorkStatus;
+pub use patience::PATIENCE;
 pub use search::{CHUNK, search};
 pub use target::{Target, Work};
 pub use tree::MAX_HEADERS;

@@ -5,7 +5,8 @@
 //! and all above it. Nothing below the root is kept, so a branch can leave the chain only above it.
 //!
 //! *Bounds.* At most [`MAX_HEADERS`]; when full, the lightest tip makes room, or the new header is
-//! refused if it is the lightest. Each header cost its sender as much work as a block.
+//! refused if it is the lightest. Each header cost its sender as much work as a block. A branch whose
+//! bodies do not come is forgotten after a while ([`super::patience`]).
 
 use std::{
     cmp::Reverse,
@@ -278,6 +279,31 @@ impl Tree {
             lowest.and_then(|id| self.invalid.remove(&id));
         }
         removed.into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// Nobody gives the body of this block: it and everything above it are removed, and may come again.
+    /// Gives their ids; none if it is not here or was executed.
+    pub(super) fn forget(&mut self, id: &BlockId) -> Vec<BlockId> {
+        let Some(node) = self.nodes.get(id).filter(|node| !node.executed) else {
+            return Vec::new();
+        };
+        let parent = node.parent;
+        let removed = self.remove_subtree(id);
+        self.drop_child(&parent, id);
+        // The same tip may come again, over other blocks than those that are left of the way to it.
+        self.way = Way::default();
+        removed.into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// The blocks on top of this one.
+    pub(super) fn children(&self, id: &BlockId) -> &[BlockId] {
+        self.nodes.get(id).map_or(&[], |node| node.children.as_slice())
+    }
+
+    /// Whether the block's parent is executed and itself is not.
+    pub(super) fn is_lowest_missing(&self, id: &BlockId) -> bool {
+        let missing = self.nodes.get(id).filter(|node| !node.executed);
+        missing.is_some_and(|node| self.is_executed(&node.parent))
     }
 
     /// Removes a node and all above it; its parent's list of children stays as it is.

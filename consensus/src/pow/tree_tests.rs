@@ -134,6 +134,8 @@ impl<'a> Run<'a> {
                 } => {
                     self.on_switch(&undone, &applied, finalized, work);
                 }
+                // Time stands still here.
+                Effect::StartTimer { .. } => {}
                 other => panic!("{other:?}"),
             }
         }

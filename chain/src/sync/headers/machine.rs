@@ -93,6 +93,9 @@ impl<P: Peer> HeaderSync<P> {
                 self.on_judged(now, batch, accepted, stop, effects);
             }
             Input::TipChanged(tip) => {
+                if tip.header.work < self.tip.header.work {
+                    self.peers.blame_barren(now);
+                }
                 if tip.head != self.tip.head {
                     self.still_since = Some(now);
                     self.stalled = false;
@@ -215,6 +218,7 @@ impl<P: Peer> HeaderSync<P> {
             return;
         };
         state.delivered |= accepted > 0;
+        state.filled |= accepted > 0;
         match stop {
             None if claimed <= best => {
                 state.kept_promise();

@@ -13,7 +13,10 @@
 //! *Headers without bodies.* Whoever mined a long branch at the difficulty of long ago can send its headers
 //! and keep its bodies. If the head stands still for [`STALL`] while headers are far ahead of it, those who
 //! sent headers rest, and others are asked for what follows the head: consensus executes the branches that
-//! are heavier than its head, not the heaviest only.
+//! are heavier than its head, not the heaviest only. A branch whose bodies do not come is forgotten by
+//! consensus after a while ([`aureon_consensus::pow::PATIENCE`]); those who may have sent it rest for
+//! [`STALL`], and others are asked before them from then on, so that what enters in its place is not the same
+//! again.
 //!
 //! *Another history.* A peer whose chain leaves ours below our last final block is not followed and not
 //! blamed; its claim is ignored for [`OTHER_HISTORY_REST`].

@@ -48,6 +48,10 @@ pub(super) struct PeerState {
     pub continues_at: Option<BlockId>,
     /// Headers of it were taken since the last stall.
     pub delivered: bool,
+    /// Headers of it were taken since headers were last forgotten.
+    pub filled: bool,
+    /// How often headers were forgotten that it may have sent.
+    barren: u32,
     pub rests_until: Duration,
     /// While resting, the claim does not count.
     distrusted: bool,
@@ -134,8 +138,8 @@ impl<P: Peer> Peers<P> {
         }
     }
 
-    /// Whom to ask now: who claims most of those whose claim is older than `grace` allows, then who fails
-    /// least.
+    /// Whom to ask now, of those whose claim is older than `grace` allows: whose headers were forgotten
+    /// least often, then who fails least, then who claims most.
     pub(super) fn pick(&self, now: Duration, grace: impl Fn(&PeerState) -> Duration) -> Option<P> {
         self.0
             .iter()
@@ -145,7 +149,10 @@ impl<P: Peer> Peers<P> {
                     .ahead_since
                     .is_some_and(|since| now >= since.saturating_add(grace(state)))
             })
-            .min_by_key(|(peer, state)| (state.failures, std::cmp::Reverse(state.claim.work), **peer))
+            .min_by_key(|(peer, state)| {
+                let claimed = std::cmp::Reverse(state.claim.work);
+                (state.barren, state.failures, claimed, **peer)
+            })
             .map(|(peer, _)| *peer)
     }
 
@@ -191,6 +198,19 @@ impl<P: Peer> Peers<P> {
         }
     }
 
+    /// The heaviest headers were forgotten, because their bodies did not come or were invalid. Whoever sent
+    /// headers since the last time rests, and is asked after the others from now on.
+    pub(super) fn blame_barren(&mut self, now: Duration) {
+        for state in self.0.values_mut() {
+            if std::mem::take(&mut state.filled) {
+                state.delivered = false;
+                state.barren = state.barren.saturating_add(1);
+                state.continues_at = None;
+                state.rests_until = state.rests_until.max(now.saturating_add(STALL));
+            }
+        }
+    }
+
     /// When something here changes by time alone.
     pub(super) fn next_deadline(
         &self,
@@ -229,6 +249,8 @@ impl PeerState {
             judging: false,
             continues_at: None,
             delivered: false,
+            filled: false,
+            barren: 0,
             rests_until: Duration::ZERO,
             distrusted: false,
             failures: 0,

@@ -147,6 +147,9 @@ struct Run<'a> {
     penalized: BTreeSet<u64>,
     /// Blocks whose bodies nobody gives away.
     withheld: BTreeSet<BlockId>,
+    /// Forks of some peers, beside the world's.
+    forks: BTreeMap<u64, Chain>,
+    engine_timer: Option<(Duration, aureon_consensus::TimerId)>,
     /// When the honest peer comes.
     honest_at: Duration,
     /// When the head was first the truth's.
@@ -189,6 +192,8 @@ impl<'a> Run<'a> {
             trace: vec![],
             penalized: BTreeSet::new(),
             withheld: BTreeSet::new(),
+            forks: BTreeMap::new(),
+            engine_timer: None,
             honest_at: Duration::ZERO,
             caught_up_at: Duration::MAX,
         }
@@ -230,6 +235,9 @@ impl<'a> Run<'a> {
                     self.announce(*peer, *behaviour);
                 }
             }
+            if self.fire_engine_timer() {
+                continue;
+            }
             let Some(((at, _), input)) = self.queue.pop_first() else {
                 let status = self.sync.status(self.now);
                 assert_eq!(status.phase, Phase::Synced, "asleep: {status:?}");
@@ -252,6 +260,23 @@ impl<'a> Run<'a> {
             assert!(self.sync.batches.len() <= MAX_REQUESTS);
         }
         self
+    }
+
+    /// Wakes the engine if that is the next thing to happen.
+    fn fire_engine_timer(&mut self) -> bool {
+        let next = self
+            .queue
+            .first_key_value()
+            .map_or(Duration::MAX, |((at, _), _)| *at);
+        let Some((at, timer)) = self.engine_timer.take_if(|(at, _)| *at <= next) else {
+            return false;
+        };
+        self.now = self.now.max(at);
+        self.engine_input(EngineInput::TimerFired(timer));
+        self.run_blocks();
+        let tip = self.tip();
+        self.feed(Input::TipChanged(tip));
+        true
     }
 
     fn feed(&mut self, input: Input<u64>) {
@@ -336,7 +361,7 @@ impl<'a> Run<'a> {
                 Wish::Unwanted { blocks } => self.execute.retain(|id| !blocks.contains(id)),
                 Wish::HeadersJudged { accepted, stop, .. } => judged = Some((accepted, stop)),
                 Wish::Switch { applied, .. } => commit = applied.last().copied(),
-                Wish::StartTimer { .. } => {}
+                Wish::StartTimer { id, after } => self.engine_timer = Some((self.now + after, id)),
                 other => panic!("{other:?}"),
             }
         }
@@ -393,7 +418,10 @@ impl<'a> Run<'a> {
         let after = self.delay(300);
         // Over the wire and back.
         let claim = self.world.claim(behaviour);
-        let headers = self.world.answer(behaviour, locator);
+        let headers = match self.forks.get(&peer) {
+            Some(fork) => World::after(fork, locator),
+            None => self.world.answer(behaviour, locator),
+        };
         let (headers, claim) = decode_headers(&answer_headers(&headers, claim)).unwrap();
         let answer = |request, headers| Input::HeadersArrived {
             peer,
@@ -468,6 +496,27 @@ fn a_long_branch_without_bodies_does_not_keep_a_node_from_the_truth() {
     let run = run.run();
     assert!(!run.penalized.contains(&HONEST), "{:?}", run.trace);
     assert!(run.caught_up_at < Duration::from_secs(60), "{:?}", run.trace);
+}
+
+/// Two such branches fill the tree of headers: the truth enters once they are forgotten.
+#[test]
+fn branches_without_bodies_that_fill_the_tree_do_not_keep_a_node_from_the_truth() {
+    let world = World {
+        truth: Chain::new(5_000, 1),
+        fork: Chain::new(4_500, 2),
+    };
+    let other = Chain::new(4_501, 3);
+    let mut run = Run::new(&world, 1);
+    let colluders = [(1, Behaviour::Fork), (2, Behaviour::Fork)];
+    run.peers = BTreeMap::from(colluders);
+    run.peers.insert(HONEST, Behaviour::Honest);
+    run.forks.insert(2, other.clone());
+    run.honest_at = Duration::from_secs(100);
+    let withheld = world.fork.headers.iter().chain(&other.headers);
+    run.withheld = withheld.map(SealedHeader::id).collect();
+    let run = run.run();
+    assert!(!run.penalized.contains(&HONEST), "{:?}", run.trace);
+    assert!(run.caught_up_at < Duration::from_secs(300), "{:?}", run.trace);
 }
 
 #[test]
