@@ -4,6 +4,7 @@
 //! replaced as a whole. Writes are commands over a bounded channel to the main loop.
 
 mod changes;
+mod contracts;
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ use crate::{
 
 pub(crate) use changes::Subscribe;
 pub use changes::{HEAD_CHANGES, HeadChanges, HeadEvent};
+pub use contracts::{At, ContractAt, SlotAt};
 
 pub use crate::core::{HeadChange, Rejection};
 pub use aureon_chain::mempool::Admitted;

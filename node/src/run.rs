@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     adapters::{
-        NoContracts,
+        Contracts,
         consensus_log::{ConsensusLog, LogFile, Recovered},
     },
     core::{Chain, Core, Start},
@@ -31,6 +31,8 @@ pub use crate::core::MiningOptions;
 const COMMAND_QUEUE: usize = 1_024;
 /// The consensus log's file in the database directory.
 const LOG_FILE: &str = "consensus.log";
+/// The directory of compiled contracts in the database directory. It may be deleted at any time.
+const MODULE_CACHE: &str = "compiled";
 
 /// What a node is started with.
 #[derive(Clone, Debug)]
@@ -79,6 +81,9 @@ pub enum StartError {
     /// The genesis names no usable engine.
     #[error(transparent)]
     Core(#[from] crate::core::StartFault),
+    /// The genesis names a cost table of contracts that is unknown.
+    #[error(transparent)]
+    CostTable(#[from] aureon_vm::UnknownCostTable),
     /// An address that is in use or cannot be listened on.
     #[error(transparent)]
     Network(#[from] aureon_protocol::StartError),
@@ -167,11 +172,12 @@ fn open_stores(options: &Options, chain: Chain) -> Result<Services, StartError> 
         chain.genesis_id,
         &genesis_state(&chain.genesis),
     )?;
+    let machine = Contracts::new(&chain.genesis, Some(options.database.join(MODULE_CACHE)))?;
     Ok(Services {
         chain,
         blocks: Arc::new(blocks),
         states: Arc::new(states),
-        machine: Arc::new(NoContracts),
+        machine: Arc::new(machine),
     })
 }
 

@@ -14,7 +14,7 @@ use std::{
 use aureon_chain::{mempool, system::genesis_state};
 use aureon_consensus::{Now, SignMark};
 use aureon_node::{
-    adapters::{NoContracts, consensus_log::ConsensusLog},
+    adapters::{Contracts, UnknownCostTable, consensus_log::ConsensusLog},
     core::{
         ChannelToken, Core, Done, Effect, GossipToken, Job, LogJob, MiningOptions, ReplyToken, RequestToken,
         Start,
@@ -59,6 +59,8 @@ pub(crate) enum BootError {
     LogDamaged,
     #[error(transparent)]
     Core(#[from] aureon_node::core::StartFault),
+    #[error(transparent)]
+    CostTable(#[from] UnknownCostTable),
 }
 
 /// A gossiped message that waits for its verdict.
@@ -191,7 +193,7 @@ impl Node {
             chain,
             blocks: Arc::new(blocks),
             states: Arc::new(states),
-            machine: Arc::new(NoContracts),
+            machine: Arc::new(Contracts::new(&genesis, None)?),
         };
         let (ledger, work) = Ledger::open(services.clone())?;
         let (log, recovered) = ConsensusLog::open(self.disks.log.clone())?;

@@ -4,5 +4,6 @@ pub mod consensus_log;
 mod contracts;
 mod state;
 
-pub use contracts::NoContracts;
+pub use aureon_vm::UnknownCostTable;
+pub use contracts::Contracts;
 pub use state::View;

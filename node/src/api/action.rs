@@ -1,8 +1,9 @@
 //! The JSON form of every action that is not a transfer.
 
 use aureon_types::{Action, Address, Amount, DecodeError, Evidence, PublicKey};
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+
+use super::hex_bytes::HexBytes;
 
 /// An object with one field, the name of the action: `{"bond": {"amount": 5, "commission_basis_points":
 /// 500}}`, `{"unjail": {}}`.
@@ -58,66 +59,47 @@ pub enum JsonAction {
     },
     /// See [`Action::Deploy`].
     Deploy {
-        /// `0x` and hexadecimal digits.
-        #[serde(with = "digits")]
-        code: Bytes,
-        /// `0x` and hexadecimal digits.
-        #[serde(with = "digits", default)]
-        input: Bytes,
-        /// Whether the code can be replaced.
+        /// The WebAssembly module: `0x` and hexadecimal digits.
+        code: HexBytes,
+        /// For the constructor; absent: empty.
+        #[serde(default)]
+        input: HexBytes,
+        /// Whether its admin can replace the code later; absent: no.
+        #[serde(default)]
         upgradable: bool,
-        /// Base units.
+        /// Base units that move to the contract; absent: none.
+        #[serde(default)]
         value: Amount,
     },
     /// See [`Action::Call`].
     Call {
-        /// Its address.
+        /// Which contract.
         contract: Address,
-        /// `0x` and hexadecimal digits.
-        #[serde(with = "digits", default)]
-        input: Bytes,
-        /// Base units.
+        /// Absent: empty.
+        #[serde(default)]
+        input: HexBytes,
+        /// Base units that move to the contract; absent: none.
+        #[serde(default)]
         value: Amount,
     },
     /// See [`Action::Upgrade`].
     Upgrade {
-        /// Its address.
+        /// Which contract.
         contract: Address,
-        /// `0x` and hexadecimal digits.
-        #[serde(with = "digits")]
-        code: Bytes,
-        /// `0x` and hexadecimal digits.
-        #[serde(with = "digits", default)]
-        input: Bytes,
+        /// The WebAssembly module: `0x` and hexadecimal digits.
+        code: HexBytes,
+        /// For `migrate`; absent: empty.
+        #[serde(default)]
+        input: HexBytes,
     },
     /// See [`Action::SetAdmin`].
     SetAdmin {
-        /// Its address.
+        /// Which contract.
         contract: Address,
-        /// Absent: nobody, for ever.
+        /// `null` or absent: nobody, for ever.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         admin: Option<Address>,
     },
-}
-
-/// Bytes as `0x` and an even number of hexadecimal digits.
-mod digits {
-    use bytes::Bytes;
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    pub fn serialize<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&format!("0x{}", hex::encode(bytes)))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let digits = text
-            .strip_prefix("0x")
-            .and_then(|digits| hex::decode(digits).ok());
-        let bytes = digits
-            .ok_or_else(|| D::Error::custom("bytes must be 0x and an even number of hexadecimal digits"))?;
-        Ok(bytes.into())
-    }
 }
 
 /// Evidence in a JSON transaction that is none.
@@ -169,8 +151,8 @@ impl JsonAction {
                 upgradable,
                 value,
             } => Self::Deploy {
-                code: code.clone(),
-                input: input.clone(),
+                code: HexBytes(code.clone()),
+                input: HexBytes(input.clone()),
                 upgradable: *upgradable,
                 value: *value,
             },
@@ -180,7 +162,7 @@ impl JsonAction {
                 value,
             } => Self::Call {
                 contract: *contract,
-                input: input.clone(),
+                input: HexBytes(input.clone()),
                 value: *value,
             },
             Action::Upgrade {
@@ -189,14 +171,32 @@ impl JsonAction {
                 input,
             } => Self::Upgrade {
                 contract: *contract,
-                code: code.clone(),
-                input: input.clone(),
+                code: HexBytes(code.clone()),
+                input: HexBytes(input.clone()),
             },
             Action::SetAdmin { contract, admin } => Self::SetAdmin {
                 contract: *contract,
                 admin: *admin,
             },
         })
+    }
+
+    /// Its name, which is that of its field.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Bond { .. } => "bond",
+            Self::Unbond { .. } => "unbond",
+            Self::Delegate { .. } => "delegate",
+            Self::Undelegate { .. } => "undelegate",
+            Self::Unjail {} => "unjail",
+            Self::AuthorityVote { .. } => "authority_vote",
+            Self::Evidence { .. } => "evidence",
+            Self::ClaimRewards { .. } => "claim_rewards",
+            Self::Deploy { .. } => "deploy",
+            Self::Call { .. } => "call",
+            Self::Upgrade { .. } => "upgrade",
+            Self::SetAdmin { .. } => "set_admin",
+        }
     }
 
     /// The action that it names.
@@ -239,8 +239,8 @@ impl JsonAction {
                 upgradable,
                 value,
             } => Action::Deploy {
-                code: code.clone(),
-                input: input.clone(),
+                code: code.0.clone(),
+                input: input.0.clone(),
                 upgradable: *upgradable,
                 value: *value,
             },
@@ -250,7 +250,7 @@ impl JsonAction {
                 value,
             } => Action::Call {
                 contract: *contract,
-                input: input.clone(),
+                input: input.0.clone(),
                 value: *value,
             },
             Self::Upgrade {
@@ -259,8 +259,8 @@ impl JsonAction {
                 input,
             } => Action::Upgrade {
                 contract: *contract,
-                code: code.clone(),
-                input: input.clone(),
+                code: code.0.clone(),
+                input: input.0.clone(),
             },
             Self::SetAdmin { contract, admin } => Action::SetAdmin {
                 contract: *contract,
@@ -275,6 +275,7 @@ mod tests {
     use aureon_types::{
         BlockId, GenesisId, SecretKey, SignedVote, Transaction, Vote, VoteKind, action::STAKING_GAS,
     };
+    use bytes::Bytes;
     use serde_json::{Value, json};
 
     use super::*;
@@ -317,19 +318,19 @@ mod tests {
             Action::Evidence(Box::new(evidence())),
             Action::ClaimRewards { validator },
             Action::Deploy {
-                code: Bytes::from_static(&[1, 2]),
-                input: Bytes::new(),
+                code: Bytes::from_static(b"\0asm"),
+                input: Bytes::from_static(b"x"),
                 upgradable: true,
                 value: amount,
             },
             Action::Call {
                 contract: validator,
-                input: Bytes::from_static(&[3]),
+                input: Bytes::new(),
                 value: amount,
             },
             Action::Upgrade {
                 contract: validator,
-                code: Bytes::from_static(&[1, 2]),
+                code: Bytes::from_static(b"\0asm"),
                 input: Bytes::new(),
             },
             Action::SetAdmin {
@@ -387,6 +388,16 @@ mod tests {
             ("action", json!({"bnod": {}}), "unknown variant `bnod`"),
             (
                 "action",
+                json!({"call": {"contract": VALIDATOR, "input": "12", "value": 1}}),
+                "hexadecimal",
+            ),
+            (
+                "action",
+                json!({"upgrade": {"contract": VALIDATOR, "code": "0x"}}),
+                "empty",
+            ),
+            (
+                "action",
                 json!({"bond": {"amount": 1}}),
                 "commission_basis_points",
             ),
@@ -400,16 +411,6 @@ mod tests {
             ("action", json!({"evidence": {"bytes": "12"}}), "hexadecimal"),
             ("action", json!({"evidence": {"bytes": "0x1"}}), "hexadecimal"),
             ("action", json!({"evidence": {"bytes": "0x12"}}), "evidence"),
-            (
-                "action",
-                json!({"call": {"contract": VALIDATOR, "input": "12", "value": 1}}),
-                "hexadecimal",
-            ),
-            (
-                "action",
-                json!({"upgrade": {"contract": VALIDATOR, "code": "0x"}}),
-                "empty",
-            ),
         ] {
             let mut json = good.clone();
             json[field] = value.clone();

@@ -20,16 +20,25 @@
 //! | `GET /mining/template?reward={address}` | [`mining::MiningTemplate`]: a block without its nonce, under proof of work |
 //! | `POST /mining/submit` | [`mining::MinedBlock`]: what `{"template": .., "nonce": ..}` has become |
 //! | `POST /submit-tx` | [`model::SubmitOutcome`], or a list of them for a batch; see [`submit`] |
+//! | `POST /deploy-contract` | [`contract::ContractOutcome`]: a signed deployment as for `/submit-tx`; in JSON the action's fields may stand beside the others |
+//! | `POST /call-contract` | [`contract::ContractOutcome`]: the same for a call |
+//! | `GET /contract/{address}` | [`contract::ContractView`]; with `?meta` without the bytecode |
+//! | `GET /contract/{address}/storage/{key}` | [`contract::SlotView`]; with `?proof` its proof. A key is text, or bytes as `0x..` |
+//! | `POST /query-contract` | [`contract::QueryAnswer`] to a [`contract::QueryRequest`]: free, read-only, at the head |
+//! | `POST /estimate-gas` | [`contract::EstimateAnswer`] to a [`contract::EstimateRequest`] |
 //!
 //! Errors are problem details ([`problem`]). Bounds: [`MAX_CONNECTIONS`] connections, [`MAX_READS`] reads
-//! of the disk and [`MAX_SUBMISSIONS`] submissions at once; a body has at most
-//! [`aureon_types::limits::MAX_BLOCK_BYTES`]. Who comes when all places are taken waits shortly and is
+//! of the disk, [`MAX_SUBMISSIONS`] submissions and [`MAX_RUNS`] queries and estimates of at most
+//! [`MAX_RUN_GAS`] at once; a body has at most [`aureon_types::limits::MAX_BLOCK_BYTES`]. Who comes when all places are taken waits shortly and is
 //! then answered 503 with `Retry-After`.
 //!
 //! *Architecture invariant:* handlers only read published views and send commands through
 //! [`crate::handle::NodeHandle`]; none of them can change the chain or wait for the main loop.
 
 pub mod action;
+pub mod contract;
+mod contract_route;
+pub mod hex_bytes;
 mod light_route;
 mod listener;
 pub mod mining;
@@ -60,6 +69,8 @@ use axum::{
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+pub use contract_route::{MAX_RUN_GAS, MAX_RUNS};
+
 use crate::handle::NodeHandle;
 use problem::Problem;
 
@@ -78,6 +89,7 @@ struct Api {
     node: NodeHandle,
     reads: Arc<Semaphore>,
     submissions: Arc<Semaphore>,
+    runs: Arc<Semaphore>,
     started: Instant,
 }
 
@@ -116,6 +128,7 @@ pub fn router(node: NodeHandle) -> Router {
         node,
         reads: Arc::new(Semaphore::new(MAX_READS)),
         submissions: Arc::new(Semaphore::new(MAX_SUBMISSIONS)),
+        runs: Arc::new(Semaphore::new(MAX_RUNS)),
         started: Instant::now(),
     };
     Router::new()
@@ -135,12 +148,25 @@ pub fn router(node: NodeHandle) -> Router {
         .route("/genesis", get(reads::genesis))
         .route("/health", get(reads::health))
         .route("/submit-tx", post(submit_route::submit))
+        .route("/contract/{address}", get(contract_route::contract))
+        .route("/contract/{address}/storage/{key}", get(contract_route::storage))
+        .merge(contract_routes())
         .route("/mining/template", get(mining::template))
         .route("/mining/submit", post(mining::submit))
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BLOCK_BYTES))
         .with_state(api)
+}
+
+/// Those whose body holds one transaction or less.
+fn contract_routes() -> Router<Api> {
+    Router::new()
+        .route("/deploy-contract", post(contract_route::deploy))
+        .route("/call-contract", post(contract_route::call))
+        .route("/query-contract", post(contract_route::query))
+        .route("/estimate-gas", post(contract_route::estimate))
+        .layer(DefaultBodyLimit::max(contract_route::MAX_BODY_BYTES))
 }
 
 /// Serves until `shutdown`; requests that are under way are answered first.
@@ -162,8 +188,9 @@ async fn unknown_route(uri: Uri) -> Problem {
         format!(
             "there is nothing at {}; the routes are GET /chain/head, /block/{{height or id}}, /tx/{{id}}, \
              /balance/{{address}}, /mempool, /status, /peers, /validators, /validators/{{address}}, \
-             /delegations/{{address}}, /authorities, /evidence, /light, /genesis, /health, /mining/template and \
-             POST /submit-tx, /mining/submit",
+             /delegations/{{address}}, /authorities, /evidence, /light, /genesis, /health, /contract/{{address}}, \
+             /contract/{{address}}/storage/{{key}}, /mining/template and POST /submit-tx, /deploy-contract, \
+             /call-contract, /query-contract, /estimate-gas, /mining/submit",
             uri.path()
         ),
     )
@@ -171,7 +198,8 @@ async fn unknown_route(uri: Uri) -> Problem {
 
 async fn wrong_method(method: Method, uri: Uri) -> Problem {
     let right = match uri.path() {
-        "/submit-tx" | "/mining/submit" => "POST",
+        "/submit-tx" | "/deploy-contract" | "/call-contract" | "/query-contract" | "/estimate-gas"
+        | "/mining/submit" => "POST",
         _ => "GET",
     };
     Problem::new(

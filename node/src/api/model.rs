@@ -12,7 +12,11 @@ use aureon_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::transaction::JsonTransaction;
+use super::{
+    contract::{self, EventView, FaultView},
+    hex_bytes::HexBytes,
+    transaction::JsonTransaction,
+};
 
 /// `GET /chain/head`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -196,6 +200,18 @@ pub struct ReceiptView {
     /// Why it failed, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    /// Which contract failed, and how, for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<FaultView>,
+    /// The contract that it deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<Address>,
+    /// What the contract gave back.
+    #[serde(default, skip_serializing_if = "contract::is_empty")]
+    pub return_data: HexBytes,
+    /// What contracts told, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<EventView>,
 }
 
 impl ReceiptView {
@@ -206,6 +222,10 @@ impl ReceiptView {
             gas_used: receipt.gas_used,
             fee: receipt.fee,
             failure: receipt.failure.as_ref().map(ToString::to_string),
+            fault: receipt.failure.as_ref().and_then(FaultView::of),
+            contract: receipt.contract,
+            return_data: HexBytes(receipt.return_data.clone()),
+            events: receipt.events.iter().map(EventView::of).collect(),
         }
     }
 }

@@ -56,7 +56,12 @@ impl Problem {
 
     /// The client's fault: the request cannot be understood.
     pub fn bad_request(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad-request", detail)
+        Self::bad_request_as("bad-request", detail)
+    }
+
+    /// The same with a code of its own.
+    pub fn bad_request_as(code: &str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
     }
 
     /// What was asked for is not here.

@@ -11,13 +11,17 @@
 
 use aureon_proto::v1 as proto;
 use aureon_types::{GenesisId, SignedTransaction};
+use axum::body::Bytes;
 use prost::Message as _;
+use serde_json::{Map, Value, json};
 
 use super::{problem::Problem, transaction::JsonTransaction};
 
 /// Most transactions of one request. A batch of the smallest transactions that fills the largest body
 /// would be about 170,000; answering for more would take longer than clients wait.
 pub const MAX_BATCH: usize = 200_000;
+/// The fields of deployments and calls; no other field of a transaction has such a name.
+const ACTION_FIELDS: [&str; 5] = ["code", "contract", "input", "upgradable", "value"];
 
 /// The form of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,19 +74,42 @@ pub fn read(form: Form, body: &[u8], genesis_id: &GenesisId) -> Result<Submissio
 fn read_json(body: &[u8], genesis_id: &GenesisId) -> Result<Submission, Problem> {
     let value = |error: serde_json::Error| Problem::bad_request(format!("the body is not JSON: {error}"));
     match serde_json::from_slice(body).map_err(value)? {
-        serde_json::Value::Array(entries) => {
+        Value::Array(entries) => {
             check_count(entries.len())?;
             let entries = entries.into_iter().map(|entry| read_entry(entry, genesis_id));
             Ok(Submission::Batch(entries.collect()))
         }
-        entry @ serde_json::Value::Object(_) => Ok(Submission::One(Box::new(read_entry(entry, genesis_id)))),
+        entry @ Value::Object(_) => Ok(Submission::One(Box::new(read_entry(entry, genesis_id)))),
         _ => Err(Problem::bad_request(
             "the body must be a transaction (a JSON object) or an array of transactions",
         )),
     }
 }
 
-fn read_entry(entry: serde_json::Value, genesis_id: &GenesisId) -> Entry {
+/// A JSON transaction whose action's fields may stand beside the others, instead of in `"action": {"call":
+/// {..}}`; `action` is its name. What is no such object is left to [`read`] to refuse.
+pub fn nested(body: &Bytes, action: &str) -> Result<Bytes, Problem> {
+    let Ok(Value::Object(mut fields)) = serde_json::from_slice(body) else {
+        return Ok(body.clone());
+    };
+    if ["action", "to", "amount"]
+        .iter()
+        .any(|name| fields.contains_key(*name))
+    {
+        return Ok(body.clone());
+    }
+    let mut own = Map::new();
+    for name in ACTION_FIELDS {
+        if let Some(value) = fields.remove(name) {
+            own.insert(name.to_owned(), value);
+        }
+    }
+    fields.insert("action".to_owned(), json!({ action: own }));
+    let body = serde_json::to_vec(&fields).map_err(|error| Problem::internal(&error))?;
+    Ok(body.into())
+}
+
+fn read_entry(entry: Value, genesis_id: &GenesisId) -> Entry {
     let json: JsonTransaction = serde_json::from_value(entry).map_err(|error| error.to_string())?;
     json.rebuild(genesis_id).map_err(|error| error.to_string())
 }
@@ -157,6 +184,42 @@ mod tests {
                 Ok(Submission::One(entry)) => assert_eq!(*entry, Ok(signed(1))),
                 other => panic!("{form:?}: {other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn the_fields_of_a_call_may_stand_beside_the_others() {
+        let key = SecretKey::from_seed([1; 32]);
+        let signed = Transaction {
+            network: GENESIS.network_hint(),
+            public_key: key.public_key(),
+            nonce: 7,
+            gas_limit: 50_000,
+            gas_price: 1,
+            last_valid_height: None,
+            action: Action::Call {
+                contract: Address([2; 20]),
+                input: Bytes::from_static(b"x"),
+                value: Amount(5),
+            },
+        }
+        .sign(&key, &GENESIS);
+        let whole = serde_json::to_value(JsonTransaction::of(&signed)).unwrap();
+        let mut flat = whole.as_object().unwrap().clone();
+        let action = flat.remove("action").unwrap();
+        flat.extend(action["call"].as_object().unwrap().clone());
+        for body in [whole, Value::Object(flat.clone())] {
+            let body = nested(&serde_json::to_vec(&body).unwrap().into(), "call").unwrap();
+            match read(Form::Json, &body, &GENESIS) {
+                Ok(Submission::One(entry)) => assert_eq!(*entry, Ok(signed.clone())),
+                other => panic!("{other:?}"),
+            }
+        }
+        flat.insert("upgradable".to_owned(), json!(true));
+        let body = nested(&serde_json::to_vec(&flat).unwrap().into(), "call").unwrap();
+        match read(Form::Json, &body, &GENESIS) {
+            Ok(Submission::One(entry)) => assert!(entry.unwrap_err().contains("unknown field `upgradable`")),
+            other => panic!("{other:?}"),
         }
     }
 

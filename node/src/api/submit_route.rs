@@ -1,4 +1,4 @@
-//! `POST /submit-tx`.
+//! `POST /submit-tx`, and what the other routes that take transactions share with it.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub async fn submit(State(api): State<Api>, request: Request) -> Answer {
     let form = form(&request)?;
     // Before the body: what waits here holds no megabytes.
     let _turn = turn(&api.submissions, "submissions").await?;
-    let body = body(request).await?;
+    let body = body(request, MAX_BLOCK_BYTES).await?;
     let genesis_id = api.node.genesis_id();
     let submission = off_the_runtime(move || submit::read(form, &body, &genesis_id)).await??;
     match submission {
@@ -37,7 +37,8 @@ pub async fn submit(State(api): State<Api>, request: Request) -> Answer {
     }
 }
 
-fn form(request: &Request) -> Result<Form, Problem> {
+/// The form of the body.
+pub(super) fn form(request: &Request) -> Result<Form, Problem> {
     let given = request
         .headers()
         .get(header::CONTENT_TYPE)
@@ -55,14 +56,15 @@ fn form(request: &Request) -> Result<Form, Problem> {
     })
 }
 
-async fn body(request: Request) -> Result<Bytes, Problem> {
+/// Waits for the whole body. The route's own limit may be below `limit`, never above it.
+pub(super) async fn body(request: Request, limit: usize) -> Result<Bytes, Problem> {
     let read = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, &())).await;
     match read {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "body-too-large",
-            format!("the body has more than {MAX_BLOCK_BYTES} bytes; send several batches"),
+            format!("the body has more than {limit} bytes; send several smaller ones"),
         )),
         Ok(Err(rejection)) => Err(Problem::bad_request(format!(
             "the body did not arrive: {}",
@@ -77,15 +79,19 @@ async fn body(request: Request) -> Result<Bytes, Problem> {
 }
 
 async fn one(api: &Api, entry: Entry) -> Answer {
-    let transaction =
-        entry.map_err(|reason| Problem::new(StatusCode::BAD_REQUEST, views::MALFORMED, reason))?;
+    let transaction = entry.map_err(|reason| Problem::bad_request_as(views::MALFORMED, reason))?;
+    views::answer(&give_one(api, transaction).await?)
+}
+
+/// Submits one transaction; a refusal is a problem.
+pub(super) async fn give_one(api: &Api, transaction: SignedTransaction) -> Result<SubmitOutcome, Problem> {
     let id = transaction.id();
     let mut results = give(api, vec![transaction]).await?;
     match results.pop() {
         Some(Err(rejection)) if !views::is_known(&rejection) => {
             Err(views::rejection_problem(&rejection).with("id", id.to_string()))
         }
-        Some(result) => views::answer(&views::outcome(id, result)),
+        Some(result) => Ok(views::outcome(id, result)),
         None => Err(Problem::internal(&"the node gave no answer for the transaction")),
     }
 }

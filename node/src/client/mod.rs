@@ -9,10 +9,14 @@ use aureon_types::{
     Address, BlockId, Genesis, GenesisError, Hash, SignedTransaction, TransactionId, limits::MAX_BLOCK_BYTES,
 };
 use prost::Message as _;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use ureq::{Agent, Body, http::Response};
 
 use crate::api::{
+    contract::{
+        ContractOutcome, ContractView, EstimateAnswer, EstimateRequest, QueryAnswer, QueryRequest, SlotView,
+    },
+    hex_bytes::HexBytes,
     mining::{MinedBlock, MiningTemplate},
     model::{
         BalanceView, BlockView, Head, Health, MempoolSummary, PeersView, StatusView, SubmitOutcome,
@@ -193,6 +197,47 @@ impl Client {
         self.post("/submit-tx", "application/x-protobuf", &transaction.encode())
     }
 
+    /// `POST /deploy-contract`.
+    pub fn deploy_contract(&self, transaction: &SignedTransaction) -> Result<ContractOutcome, ClientError> {
+        self.post(
+            "/deploy-contract",
+            "application/x-protobuf",
+            &transaction.encode(),
+        )
+    }
+
+    /// `POST /call-contract`.
+    pub fn call_contract(&self, transaction: &SignedTransaction) -> Result<ContractOutcome, ClientError> {
+        self.post("/call-contract", "application/x-protobuf", &transaction.encode())
+    }
+
+    /// `GET /contract/{address}`, with its bytecode.
+    pub fn contract(&self, address: &Address) -> Result<ContractView, ClientError> {
+        self.get(&format!("/contract/{address}"))
+    }
+
+    /// `GET /contract/{address}?meta`.
+    pub fn contract_meta(&self, address: &Address) -> Result<ContractView, ClientError> {
+        self.get(&format!("/contract/{address}?meta"))
+    }
+
+    /// `GET /contract/{address}/storage/{key}`.
+    pub fn contract_slot(&self, address: &Address, key: &[u8], proof: bool) -> Result<SlotView, ClientError> {
+        let key = HexBytes(bytes::Bytes::copy_from_slice(key));
+        let proof = if proof { "?proof" } else { "" };
+        self.get(&format!("/contract/{address}/storage/{key}{proof}"))
+    }
+
+    /// `POST /query-contract`.
+    pub fn query_contract(&self, request: &QueryRequest) -> Result<QueryAnswer, ClientError> {
+        self.post_json("/query-contract", request)
+    }
+
+    /// `POST /estimate-gas`.
+    pub fn estimate_gas(&self, request: &EstimateRequest) -> Result<EstimateAnswer, ClientError> {
+        self.post_json("/estimate-gas", request)
+    }
+
     /// `POST /submit-tx` with several; the answer has one outcome for each, in order.
     pub fn submit_batch(
         &self,
@@ -231,6 +276,11 @@ impl Client {
             .header("content-type", content_type);
         let text = self.text(request.send(body))?;
         self.parse(&text)
+    }
+
+    fn post_json<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(body).map_err(|error| self.unexpected(error.to_string()))?;
+        self.post(path, "application/json", &body)
     }
 
     fn text(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<String, ClientError> {

@@ -117,7 +117,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::core::Parent;
+    use crate::{adapters::Contracts, core::Parent};
 
     fn key(seed: u8) -> SecretKey {
         SecretKey::from_seed([seed; 32])
@@ -208,7 +208,7 @@ mod tests {
         };
         let built = production::build(
             &parent.view,
-            &crate::adapters::NoContracts,
+            &Contracts::new(&chain.genesis, None).unwrap(),
             &params,
             candidates,
             &mut || false,

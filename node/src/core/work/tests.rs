@@ -27,7 +27,7 @@ use aureon_types::{
 use bytes::Bytes;
 
 use crate::{
-    adapters::NoContracts,
+    adapters::Contracts,
     core::{
         Chain, Core, Done, Effect, GossipToken, HeadChange, Input, Job, Lane, Mined, MiningOptions, Parent,
         ReplyToken, Start, Timer,
@@ -123,7 +123,7 @@ impl Machine {
         };
         let state = genesis_state(&genesis);
         let services = Services {
-            machine: Arc::new(NoContracts),
+            machine: Arc::new(Contracts::new(&genesis, None).unwrap()),
             blocks: Arc::new(
                 BlockStore::open(disks.blocks.backend("blocks"), 1 << 20, chain.genesis_id).unwrap(),
             ),
@@ -405,7 +405,8 @@ fn mine(
         max_bytes: usize::MAX,
     };
     let candidates = transactions.iter().map(verify);
-    let built = production::build(&parent.view, &NoContracts, &params, candidates, &mut || false).unwrap();
+    let machine = Contracts::new(&chain.genesis, None).unwrap();
+    let built = production::build(&parent.view, &machine, &params, candidates, &mut || false).unwrap();
     let mut header = built.executed.header().clone();
     tamper(&mut header);
     let target = pow::Target::from_bytes(&header.target.unwrap()).unwrap();
