@@ -61,6 +61,16 @@ impl Failure {
         Self::new(Exit::Usage, message)
     }
 
+    /// The exit code of a request that was not answered.
+    pub fn exit_of(error: &ClientError) -> Exit {
+        match error {
+            ClientError::Unreachable { .. } => Exit::Unreachable,
+            ClientError::Refused(problem) if problem.code() == "not-found" => Exit::NotFound,
+            ClientError::Refused(problem) if matches!(problem.status, 400 | 409 | 422) => Exit::Rejected,
+            _ => Exit::Failed,
+        }
+    }
+
     /// Writes the line to stderr and gives the process's exit code.
     pub fn report(&self) -> ExitCode {
         use std::io::Write as _;
@@ -80,13 +90,7 @@ impl fmt::Display for Failure {
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
-        let exit = match &error {
-            ClientError::Unreachable { .. } => Exit::Unreachable,
-            ClientError::Refused(problem) if problem.code() == "not-found" => Exit::NotFound,
-            ClientError::Refused(problem) if matches!(problem.status, 400 | 409 | 422) => Exit::Rejected,
-            _ => Exit::Failed,
-        };
-        Self::new(exit, error)
+        Self::new(Self::exit_of(&error), error)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod authority;
 mod bench;
+mod contract;
 mod engine;
 mod evidence;
 pub mod failure;
@@ -74,6 +75,9 @@ enum Command {
     /// Prove that a validator contradicted itself
     #[command(subcommand)]
     Evidence(evidence::Command),
+    /// Deploy, call and ask contracts
+    #[command(subcommand)]
+    Contract(contract::Command),
     /// Show an account's balance
     Balance(query::BalanceArguments),
     /// Show what a node is doing
@@ -123,6 +127,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Stake(command) => stake::run(&command),
         Command::Authority(command) => authority::run(&command),
         Command::Evidence(command) => evidence::run(&command),
+        Command::Contract(command) => contract::run(&command),
         Command::Balance(arguments) => query::balance(&arguments),
         Command::Status(arguments) => query::status(&arguments),
         Command::Headers(arguments) => headers::headers(&arguments),

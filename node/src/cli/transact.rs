@@ -15,7 +15,12 @@ use super::{
     output, parse,
 };
 use crate::{
-    api::model::{SubmitOutcome, TransactionState, TransactionView},
+    api::{
+        action::JsonAction,
+        contract::{EstimateRequest, readable},
+        hex_bytes::HexBytes,
+        model::{ReceiptView, SubmitOutcome, TransactionState, TransactionView},
+    },
     client::Client,
     config::directory,
 };
@@ -32,7 +37,7 @@ pub struct Signing {
     /// Nonce; without it the node says which is next
     #[arg(long)]
     nonce: Option<u64>,
-    /// Most gas; without it what the action uses
+    /// Most gas; without it what the action uses, for a contract as the node estimates it, and a quarter more
     #[arg(long)]
     gas_limit: Option<u64>,
     /// Base units per unit of gas; without it the least that the network takes
@@ -112,7 +117,11 @@ impl Session<'_> {
     /// Signs `action`, submits it, waits if that was asked for, and shows what came of it.
     pub fn send(&self, action: Action) -> Result<(), Failure> {
         let signed = self.sign(action)?;
-        let outcome = self.client.submit(&signed)?;
+        let outcome = match signed.transaction().action {
+            Action::Deploy { .. } => self.client.deploy_contract(&signed)?.outcome,
+            Action::Call { .. } => self.client.call_contract(&signed)?.outcome,
+            _ => self.client.submit(&signed)?,
+        };
         match self.arguments.wait {
             None => print_outcome(&outcome, &signed, self.arguments.json),
             Some(patience) => self.wait(&signed, patience),
@@ -124,17 +133,44 @@ impl Session<'_> {
             Some(nonce) => nonce,
             None => self.client.balance(&self.address())?.pending.next_nonce,
         };
+        let gas_limit = match self.arguments.gas_limit {
+            Some(limit) => limit,
+            None => self.gas_limit(&action)?,
+        };
         let genesis_id = self.genesis.id();
         let transaction = Transaction {
             network: genesis_id.network_hint(),
             public_key: self.key.public_key(),
             nonce,
-            gas_limit: self.arguments.gas_limit.unwrap_or(action.gas()),
+            gas_limit,
             gas_price: self.arguments.gas_price.unwrap_or(self.genesis.min_gas_price),
             last_valid_height: self.arguments.last_valid_height,
             action,
         };
         Ok(transaction.sign(&self.key, &genesis_id))
+    }
+
+    /// What `action` uses. A contract is tried at the node first: what would fail now is not sent.
+    fn gas_limit(&self, action: &Action) -> Result<u64, Failure> {
+        if !action.is_contract() {
+            return Ok(action.gas());
+        }
+        let request = EstimateRequest {
+            from: self.address(),
+            to: None,
+            amount: None,
+            action: JsonAction::of(action),
+        };
+        let estimate = self.client.estimate_gas(&request).map_err(|error| {
+            let exit = Failure::exit_of(&error);
+            Failure::new(
+                exit,
+                format!("{error}. Nothing was sent; with --gas-limit it is sent all the same"),
+            )
+        })?;
+        // By the time it is in a block the state may be another one.
+        let roomy = estimate.gas_limit.saturating_add(estimate.gas_limit / 4);
+        Ok(roomy.min(self.genesis.gas_limit).max(estimate.gas_limit))
     }
 
     fn wait(&self, signed: &SignedTransaction, patience: Duration) -> Result<(), Failure> {
@@ -203,8 +239,7 @@ fn print_lines(view: &TransactionView) -> Result<(), Failure> {
         output::line(format!("amount    {amount} base units"))?;
     }
     if let Some(action) = &transaction.action {
-        let action = serde_json::to_string(action).map_err(Failure::failed)?;
-        output::line(format!("does      {action}"))?;
+        output::line(format!("does      {}", in_one_line(action)?))?;
     }
     match (view.height, view.index, &view.block_id) {
         (Some(height), Some(index), Some(id)) => {
@@ -213,12 +248,50 @@ fn print_lines(view: &TransactionView) -> Result<(), Failure> {
         _ => output::line("pending   it waits for a block in this node's mempool")?,
     }
     match &view.receipt {
-        Some(receipt) => output::line(format!(
-            "result    {}; fee {} base units for {} gas",
-            if receipt.success { "done" } else { "failed" },
-            receipt.fee,
-            receipt.gas_used
-        )),
+        Some(receipt) => print_receipt(receipt),
         None => Ok(()),
+    }
+}
+
+/// An action for people: code is told by its length.
+fn in_one_line(action: &JsonAction) -> Result<String, Failure> {
+    let mut json = serde_json::to_value(action).map_err(Failure::failed)?;
+    if let JsonAction::Deploy { code, .. } | JsonAction::Upgrade { code, .. } = action
+        && let Some(fields) = json.get_mut(action.name())
+    {
+        fields["code"] = format!("{} bytes", code.0.len()).into();
+    }
+    serde_json::to_string(&json).map_err(Failure::failed)
+}
+
+fn print_receipt(receipt: &ReceiptView) -> Result<(), Failure> {
+    output::line(format!(
+        "result    {}; fee {} base units for {} gas",
+        if receipt.success { "done" } else { "failed" },
+        receipt.fee,
+        receipt.gas_used
+    ))?;
+    if let Some(contract) = receipt.contract {
+        output::line(format!("contract  {contract}"))?;
+    }
+    if !receipt.return_data.0.is_empty() {
+        output::line(format!("returned  {}", shown(&receipt.return_data)))?;
+    }
+    for event in &receipt.events {
+        output::line(format!(
+            "event     {} from {}: {}",
+            shown(&event.topic),
+            event.contract,
+            event.data
+        ))?;
+    }
+    Ok(())
+}
+
+/// Bytes, as text where they are some.
+pub fn shown(bytes: &HexBytes) -> String {
+    match readable(&bytes.0) {
+        Some(text) => format!("{bytes} (\"{text}\")"),
+        None => bytes.to_string(),
     }
 }

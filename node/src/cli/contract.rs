@@ -1,0 +1,343 @@
+//! `contract new`, `build`, `inspect`, `deploy`, `call`, `query`, `show`, `upgrade`, `set-admin`.
+
+mod by_name;
+mod inspect;
+mod project;
+
+use std::{fs, path::PathBuf};
+
+use aureon_types::{Action, Address, Amount, limits::MAX_CODE_BYTES};
+use bytes::Bytes;
+use clap::{Args, Subcommand};
+
+use super::{
+    NodeAddress,
+    failure::{Exit, Failure},
+    output,
+    transact::{Signing, shown},
+};
+use crate::api::{contract::QueryRequest, hex_bytes::HexBytes};
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:\n  \
+    aureon-node contract new gold --template token\n  \
+    aureon-node contract build gold\n  \
+    aureon-node contract deploy token.wasm --key alice.key --wait 30s --supply 1000\n  \
+    aureon-node contract call 0x5290...9EE7 --key alice.key transfer --to 0x8b3a...11d0 --amount 5\n  \
+    aureon-node contract query 0x5290...9EE7 balance_of --owner 0x8b3a...11d0\n\n\
+    A contract is a WebAssembly module that exports `deploy`, `call`, `query` or `migrate`. What it does costs \
+    gas; questions are free.")]
+pub enum Command {
+    /// Start a contract's project from a template
+    New(project::New),
+    /// Compile a contract's project to WebAssembly
+    Build(project::Build),
+    /// Make a contract of a WebAssembly module
+    Deploy(Box<Deploy>),
+    /// Call a contract in a transaction
+    Call(Box<Call>),
+    /// Ask a contract; free, and changes nothing
+    Query(Query),
+    /// Show a contract: code hash, admin, deployer, balance
+    Show(Show),
+    /// Replace the code of an upgradable contract
+    Upgrade(Box<Upgrade>),
+    /// Name another admin of a contract, or none for ever
+    SetAdmin(Box<SetAdmin>),
+    /// Show what a WebAssembly module offers, needs and would cost, without a node
+    Inspect(inspect::Inspect),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    aureon-node contract deploy token.wasm --key alice.key --wait 30s --supply 1000\n  \
+    aureon-node contract deploy token.wasm --key alice.key --input 0x0064 --value 1000 --upgradable\n\n\
+    The constructor's arguments, by the names that the module's interface gives them, stand at the end. \
+    The contract's address follows from the sender, its nonce and the code. Without --gas-limit the node tries \
+    the deployment first, and what would fail is not sent.")]
+pub struct Deploy {
+    /// The WebAssembly module
+    file: PathBuf,
+    /// For the constructor, as bytes
+    #[arg(long, value_name = "0xHEX", conflicts_with = "arguments")]
+    input: Option<HexBytes>,
+    /// Base units that move to the contract
+    #[arg(long, default_value = "0")]
+    value: Amount,
+    /// Let the sender, as its admin, replace the code later
+    #[arg(long)]
+    upgradable: bool,
+    #[command(flatten)]
+    signing: Signing,
+    /// Arguments of the constructor: --name value
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    aureon-node contract call 0x5290...9EE7 --key alice.key --wait 30s transfer --to 0x8b3a...11d0 --amount 5\n  \
+    aureon-node contract call 0x5290...9EE7 --key alice.key --value 1000 --input 0x01\n\n\
+    The function and its arguments, by the names of the contract's interface, stand at the end. \
+    Without --gas-limit the node tries the call first, and what would fail is not sent.")]
+pub struct Call {
+    /// The contract
+    contract: Address,
+    /// What the contract reads, as bytes
+    #[arg(long, value_name = "0xHEX", conflicts_with = "function")]
+    input: Option<HexBytes>,
+    /// Base units that move to the contract
+    #[arg(long, default_value = "0")]
+    value: Amount,
+    #[command(flatten)]
+    signing: Signing,
+    /// The function, and its arguments: name --name value
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    function: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    aureon-node contract query 0x5290...9EE7 balance_of --owner 0x8b3a...11d0\n  \
+    aureon-node contract query 0x5290...9EE7 --input 0x02")]
+pub struct Query {
+    /// The contract
+    contract: Address,
+    /// What the contract reads, as bytes
+    #[arg(long, value_name = "0xHEX", conflicts_with = "function")]
+    input: Option<HexBytes>,
+    /// Whom the contract sees as its caller
+    #[arg(long, value_name = "ADDRESS")]
+    caller: Option<Address>,
+    /// Most gas; without it the most that the node gives
+    #[arg(long)]
+    gas_limit: Option<u64>,
+    #[command(flatten)]
+    node: NodeAddress,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// The function, and its arguments: name --name value
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    function: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    aureon-node contract show 0x5290...9EE7\n  \
+    aureon-node contract show 0x5290...9EE7 --code token.wasm")]
+pub struct Show {
+    /// The contract
+    contract: Address,
+    /// Write its WebAssembly module to this file, which must not be there
+    #[arg(long, value_name = "FILE")]
+    code: Option<PathBuf>,
+    #[command(flatten)]
+    node: NodeAddress,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: aureon-node contract upgrade 0x5290...9EE7 token-2.wasm --key alice.key --wait 30s\n\n\
+    The key must be that of the contract's admin, the contract must have been deployed --upgradable, and the new \
+    module must export `migrate`."
+)]
+pub struct Upgrade {
+    /// The contract
+    contract: Address,
+    /// The new WebAssembly module
+    file: PathBuf,
+    /// For the new module's `migrate`, as bytes
+    #[arg(long, value_name = "0xHEX", conflicts_with = "arguments")]
+    input: Option<HexBytes>,
+    #[command(flatten)]
+    signing: Signing,
+    /// Arguments of `migrate`: --name value
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    aureon-node contract set-admin 0x5290...9EE7 --to 0x8b3a...11d0 --key alice.key\n  \
+    aureon-node contract set-admin 0x5290...9EE7 --nobody --key alice.key")]
+pub struct SetAdmin {
+    /// The contract
+    contract: Address,
+    /// The new admin
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        conflicts_with = "nobody",
+        required_unless_present = "nobody"
+    )]
+    to: Option<Address>,
+    /// Nobody: the contract can never be upgraded again
+    #[arg(long)]
+    nobody: bool,
+    #[command(flatten)]
+    signing: Signing,
+}
+
+pub fn run(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::New(arguments) => project::new(arguments),
+        Command::Build(arguments) => project::build(arguments),
+        Command::Deploy(arguments) => deploy(arguments),
+        Command::Call(arguments) => call(arguments),
+        Command::Query(arguments) => query(arguments),
+        Command::Show(arguments) => show(arguments),
+        Command::Upgrade(arguments) => upgrade(arguments),
+        Command::SetAdmin(arguments) => arguments.signing.session()?.send(Action::SetAdmin {
+            contract: arguments.contract,
+            admin: arguments.to,
+        }),
+        Command::Inspect(arguments) => inspect::run(arguments),
+    }
+}
+
+fn deploy(arguments: &Deploy) -> Result<(), Failure> {
+    let code = module(&arguments.file)?;
+    let input = match (&arguments.input, &arguments.arguments[..]) {
+        (Some(input), _) => input.0.clone(),
+        (None, []) => Bytes::new(),
+        (None, words) => by_name::deployment(&by_name::interface(&code)?, words)?,
+    };
+    arguments.signing.session()?.send(Action::Deploy {
+        code,
+        input,
+        upgradable: arguments.upgradable,
+        value: arguments.value,
+    })
+}
+
+fn upgrade(arguments: &Upgrade) -> Result<(), Failure> {
+    let code = module(&arguments.file)?;
+    let input = match (&arguments.input, &arguments.arguments[..]) {
+        (Some(input), _) => input.0.clone(),
+        (None, []) => Bytes::new(),
+        (None, words) => by_name::migration(&by_name::interface(&code)?, words)?,
+    };
+    arguments.signing.session()?.send(Action::Upgrade {
+        contract: arguments.contract,
+        code,
+        input,
+    })
+}
+
+fn call(arguments: &Call) -> Result<(), Failure> {
+    let session = arguments.signing.session()?;
+    let input = match (&arguments.input, &arguments.function[..]) {
+        (Some(input), _) => input.0.clone(),
+        (None, []) => Bytes::new(),
+        (None, words) => {
+            let interface = by_name::deployed(session.client(), &arguments.contract)?;
+            by_name::call(&interface, words)?.1
+        }
+    };
+    session.send(Action::Call {
+        contract: arguments.contract,
+        input,
+        value: arguments.value,
+    })
+}
+
+/// Reads a module from a file. Whether it is one is judged later.
+fn module(file: &PathBuf) -> Result<Bytes, Failure> {
+    let unreadable = |error| Failure::failed(format!("{} cannot be read: {error}", file.display()));
+    let length = fs::metadata(file).map_err(unreadable)?.len();
+    if length > MAX_CODE_BYTES as u64 {
+        return Err(Failure::failed(format!(
+            "{} has {length} bytes; a contract has at most {MAX_CODE_BYTES}. A release build that is stripped of \
+             its names is much smaller",
+            file.display()
+        )));
+    }
+    if length == 0 {
+        return Err(Failure::failed(format!("{} is empty", file.display())));
+    }
+    Ok(fs::read(file).map_err(unreadable)?.into())
+}
+
+fn query(arguments: &Query) -> Result<(), Failure> {
+    let client = arguments.node.client();
+    let named = match &arguments.function[..] {
+        [] => None,
+        words => {
+            let interface = by_name::deployed(&client, &arguments.contract)?;
+            let (function, input) = by_name::call(&interface, words)?;
+            Some((interface, function, input))
+        }
+    };
+    let input = match &named {
+        Some((_, _, input)) => HexBytes(input.clone()),
+        None => arguments.input.clone().unwrap_or_default(),
+    };
+    let answer = client.query_contract(&QueryRequest {
+        contract: arguments.contract,
+        input,
+        caller: arguments.caller,
+        gas_limit: arguments.gas_limit,
+    })?;
+    if arguments.json {
+        return output::json(&answer);
+    }
+    output::line(match &named {
+        Some((interface, function, _)) => by_name::result(interface, function, &answer.output),
+        None => shown(&answer.output),
+    })?;
+    output::remark(format!(
+        "after block {}, {} gas (free)",
+        answer.height, answer.gas_used
+    ));
+    Ok(())
+}
+
+fn show(arguments: &Show) -> Result<(), Failure> {
+    let client = arguments.node.client();
+    let mut view = match arguments.code {
+        Some(_) => client.contract(&arguments.contract)?,
+        None => client.contract_meta(&arguments.contract)?,
+    };
+    if let (Some(file), Some(code)) = (&arguments.code, view.bytecode.take()) {
+        write_new(file, &code.0)?;
+    }
+    if arguments.json {
+        return output::json(&view);
+    }
+    output::line(format!(
+        "contract   {} (after block {})",
+        view.address, view.height
+    ))?;
+    output::line(format!(
+        "code       {} ({} bytes)",
+        view.code_hash, view.code_bytes
+    ))?;
+    output::line(format!("deployer   {}", view.deployer))?;
+    output::line(match view.admin {
+        Some(admin) => format!("admin      {admin}"),
+        None => "admin      nobody, for ever".to_owned(),
+    })?;
+    output::line(format!(
+        "upgrades   {}",
+        match (view.upgradable, view.admin) {
+            (true, Some(_)) => "by its admin",
+            _ => "never",
+        }
+    ))?;
+    output::line(format!("balance    {} base units", view.balance))
+}
+
+fn write_new(file: &PathBuf, content: &[u8]) -> Result<(), Failure> {
+    use std::io::Write as _;
+    let written = fs::File::create_new(file).and_then(|mut new| new.write_all(content));
+    written.map_err(|error| {
+        Failure::new(
+            Exit::Failed,
+            format!("{} cannot be written: {error}", file.display()),
+        )
+    })
+}

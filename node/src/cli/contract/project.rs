@@ -1,0 +1,93 @@
+//! `contract new`, `contract build`: a contract's project on this machine.
+
+use std::path::PathBuf;
+
+use aureon_interface::{
+    build::{self, Project},
+    scaffold,
+};
+use clap::Args;
+use serde::Serialize;
+
+use super::output;
+use crate::cli::failure::Failure;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    aureon-node contract new gold --template token\n  \
+    aureon-node contract new --list\n\n\
+    The project holds the SDK's sources too, and builds without a registry of ours.")]
+pub struct New {
+    /// Its name, and that of its folder
+    #[arg(required_unless_present = "list")]
+    name: Option<String>,
+    /// What it begins as
+    #[arg(long, default_value = "token")]
+    template: String,
+    /// The folder in which its folder is made
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+    /// Show the templates
+    #[arg(long)]
+    list: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: aureon-node contract build gold\n\n\
+    The author's own cargo does it. The target wasm32-unknown-unknown is added with rustup if it is missing, and \
+    that is said.")]
+pub struct Build {
+    /// The folder with the project's Cargo.toml
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Module<'a> {
+    name: &'a str,
+    path: &'a PathBuf,
+    bytes: usize,
+}
+
+pub fn new(arguments: &New) -> Result<(), Failure> {
+    let name = match &arguments.name {
+        Some(name) if !arguments.list => name,
+        _ => {
+            return scaffold::TEMPLATES
+                .iter()
+                .try_for_each(|template| output::line(format!("{:<10} {}", template.name, template.about)));
+        }
+    };
+    let folder = scaffold::create(&arguments.dir, name, &arguments.template).map_err(Failure::failed)?;
+    output::line(folder.display())?;
+    output::remark(format!(
+        "`aureon-node contract build {}` makes the module",
+        folder.display()
+    ));
+    Ok(())
+}
+
+pub fn build(arguments: &Build) -> Result<(), Failure> {
+    let project = Project {
+        folder: arguments.folder.clone(),
+        ..Project::default()
+    };
+    let built = build::build(&project, &mut |line| output::remark(line)).map_err(Failure::failed)?;
+    let modules: Vec<Module<'_>> = built
+        .iter()
+        .map(|built| Module {
+            name: &built.name,
+            path: &built.path,
+            bytes: built.code.len(),
+        })
+        .collect();
+    if arguments.json {
+        return output::json(&modules);
+    }
+    modules
+        .iter()
+        .try_for_each(|module| output::line(format!("{} ({} bytes)", module.path.display(), module.bytes)))
+}
