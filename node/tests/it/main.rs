@@ -8,6 +8,7 @@
 
 mod authorities;
 mod cli;
+mod contracts;
 mod engines;
 mod examples;
 mod mining;

@@ -43,7 +43,7 @@ fn lone(temp: &tempfile::TempDir) -> Node {
 }
 
 /// One request as it is, with the status and the body of the answer.
-fn ask(node: &Node, method: &str, path: &str, content_type: &str, body: &[u8]) -> (u16, String, Vec<u8>) {
+pub fn ask(node: &Node, method: &str, path: &str, content_type: &str, body: &[u8]) -> (u16, String, Vec<u8>) {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .build()
