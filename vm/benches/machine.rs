@@ -1,7 +1,7 @@
 //! What the machine costs over wasmer itself: `cargo bench -p aureon-vm`.
 //!
 //! `empty call`: making an instance, entering and leaving, by wasmer alone with its metering, and by the machine.
-//! `compile`: a module of 300 KB by bare singlepass, and by the machine with its checks and middleware.
+//! `compile`: a module of 300 KB by bare cranelift, and by the machine with its checks and middleware.
 #![expect(
     clippy::unwrap_used,
     reason = "a benchmark that cannot go on says so by a panic"
@@ -18,7 +18,7 @@ use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use wasmer::{
     Engine, Instance, Module, Store, imports,
-    sys::{CompilerConfig, EngineBuilder, Singlepass},
+    sys::{CompilerConfig, Cranelift, CraneliftOptLevel, EngineBuilder},
 };
 use wasmer_middlewares::{Metering, metering::set_remaining_points};
 
@@ -68,7 +68,8 @@ impl Host for Nothing {
 }
 
 fn engine(metered: bool) -> Engine {
-    let mut config = Singlepass::new();
+    let mut config = Cranelift::new();
+    config.opt_level(CraneliftOptLevel::None);
     config.canonicalize_nans(true);
     config.num_threads(NonZero::<usize>::MIN);
     if metered {
@@ -167,10 +168,10 @@ fn compile(c: &mut Criterion) {
     assert!((290_000..330_000).contains(&code.len()), "{}", code.len());
     let mut group = c.benchmark_group("compile");
     group.sample_size(20);
-    group.bench_function("singlepass", |b| {
+    group.bench_function("cranelift", |b| {
         b.iter(|| black_box(Module::new(&engine(false), &code).unwrap()));
     });
-    group.bench_function("singlepass and metering", |b| {
+    group.bench_function("cranelift and metering", |b| {
         b.iter(|| black_box(Module::new(&engine(true), &code).unwrap()));
     });
     group.bench_function("machine", |b| {

@@ -8,7 +8,9 @@ use std::{num::NonZero, sync::Arc};
 
 use wasmer::{
     Engine, Module,
-    sys::{CompilerConfig, CpuFeature, EngineBuilder, Features, Singlepass, Target, Triple},
+    sys::{
+        CompilerConfig, CpuFeature, Cranelift, CraneliftOptLevel, EngineBuilder, Features, Target, Triple,
+    },
 };
 use wasmer_middlewares::Metering;
 
@@ -49,7 +51,9 @@ pub(crate) fn target() -> Target {
 }
 
 fn engine_for(rules: Rules) -> Engine {
-    let mut config = Singlepass::new();
+    let mut config = Cranelift::new();
+    // Compile time counts: whoever sends code waits for it, and so does the block that carries it.
+    config.opt_level(CraneliftOptLevel::None);
     // The bits of a NaN are the processor's choice; these are ours.
     config.canonicalize_nans(true);
     // A module is small and compiled on a worker: threads would cost more to start than they save.

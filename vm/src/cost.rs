@@ -125,9 +125,13 @@ pub fn operator(operator: &Operator<'_>) -> u64 {
         | O::F64Ceil
         | O::F64Floor
         | O::F64Trunc
-        | O::F64Nearest => 4,
-        // The same, and an addition by which their NaN is made canonical.
-        O::F32Min | O::F32Max | O::F64Min | O::F64Max | O::F32DemoteF64 | O::F64PromoteF32 => 8,
+        | O::F64Nearest
+        | O::F32Min
+        | O::F32Max
+        | O::F64Min
+        | O::F64Max
+        | O::F32DemoteF64
+        | O::F64PromoteF32 => 4,
         O::I32TruncF32S
         | O::I32TruncF32U
         | O::I32TruncF64S

@@ -1,8 +1,5 @@
 //! Our own middleware: the call depth, and what operators cost beyond their fixed price.
 //!
-//! And the NaNs that singlepass 7.4 leaves as the processor makes them, although it is told not to: those of minimum,
-//! maximum, demotion and promotion. Adding -0 changes no other value, and the sum's NaN is made canonical.
-//!
 //! It stands behind wasmer's metering, so what it inserts is not metered again. It charges the same two globals.
 
 use std::sync::{Arc, OnceLock};
@@ -174,20 +171,6 @@ impl<'a> FunctionMiddleware<'a> for FunctionGuard {
                 };
                 by_operand(state, globals, &[shift, Operator::I64Shl]);
                 state.push_operator(operator);
-            }
-            Operator::F32Min | Operator::F32Max | Operator::F32DemoteF64 => {
-                state.push_operator(operator);
-                state.push_operator(Operator::F32Const {
-                    value: (-0.0_f32).into(),
-                });
-                state.push_operator(Operator::F32Add);
-            }
-            Operator::F64Min | Operator::F64Max | Operator::F64PromoteF32 => {
-                state.push_operator(operator);
-                state.push_operator(Operator::F64Const {
-                    value: (-0.0_f64).into(),
-                });
-                state.push_operator(Operator::F64Add);
             }
             _ => state.push_operator(operator),
         }

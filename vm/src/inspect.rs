@@ -2,6 +2,7 @@
 
 mod count;
 mod function;
+mod values;
 
 use wasmer::sys::wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 
@@ -85,6 +86,12 @@ pub enum Limit {
     /// Parameters, locals and operands of one function.
     #[error("values in the frame of a function")]
     FrameSlots,
+    /// Values of one function: operators, and what blocks and loops merge.
+    #[error("values computed in a function")]
+    FunctionValues,
+    /// Values of all functions.
+    #[error("values computed in all functions")]
+    ModuleValues,
     /// Blocks within each other.
     #[error("blocks within each other")]
     Nesting,
@@ -125,6 +132,8 @@ impl Limit {
             Self::Parameters => l::MAX_PARAMETERS,
             Self::Results => l::MAX_RESULTS,
             Self::FrameSlots => l::MAX_FRAME_SLOTS,
+            Self::FunctionValues => l::MAX_FUNCTION_VALUES,
+            Self::ModuleValues => l::MAX_MODULE_VALUES,
             Self::Nesting => l::MAX_NESTING,
             Self::BranchTargets => l::MAX_BRANCH_TARGETS,
             Self::DataSegments => l::MAX_DATA_SEGMENTS,

@@ -1,8 +1,11 @@
 //! What a module and a run may have at most. Each is part of consensus: a change is a new cost table version.
 //!
-//! The native stack follows from three of them: a frame holds at most [`MAX_FRAME_SLOTS`] values of 8 bytes,
-//! singlepass spills each at most twice, and [`MAX_CALL_DEPTH`] frames stand on each other. 512 x 2 x 8 KiB is half
-//! of [`STACK_BYTES`], so the count always traps before the stack ends, on every machine.
+//! The native stack follows from two of them. The compiler keeps a value of a function in a register, or in a slot of
+//! its frame of at most 16 bytes: [`MAX_FUNCTION_VALUES`] are 256 KiB. [`MAX_CALL_DEPTH`] such frames are 64 MiB, two
+//! thirds of [`STACK_BYTES`] (the rest is for arguments, saved registers and what the middleware inserts), so the count
+//! always traps before the stack ends, on every machine. The same number bounds what the compiler has to do, with
+//! [`MAX_MODULE_VALUES`] for the whole module: in the form it works on, every local that is set in a block or a loop
+//! makes one more value there, and code of a few kilobytes could make millions.
 
 /// Largest module in bytes.
 pub const MAX_CODE_BYTES: usize = 512 << 10;
@@ -30,6 +33,11 @@ pub const MAX_PARAMETERS: u64 = 128;
 pub const MAX_RESULTS: u64 = 16;
 /// Most values of a frame: parameters, locals and the operand stack at its highest.
 pub const MAX_FRAME_SLOTS: u64 = 1_024;
+/// Most values that a function computes: one for each operator, result of a call, parameter and local, and at each
+/// block, loop and `if` one for each local that is set in it, and for its parameters and results.
+pub const MAX_FUNCTION_VALUES: u64 = 16_384;
+/// Most values of all functions together.
+pub const MAX_MODULE_VALUES: u64 = 1_000_000;
 /// Most blocks within each other in one function.
 pub const MAX_NESTING: u64 = 512;
 /// Most targets of a `br_table`, its default included.
@@ -46,9 +54,9 @@ pub const MAX_CUSTOM_BYTES: u64 = 256 << 10;
 pub const MAX_NAME_BYTES: u64 = 128;
 
 /// Most wasm functions that may call each other before the run traps.
-pub const MAX_CALL_DEPTH: i32 = 512;
+pub const MAX_CALL_DEPTH: i32 = 256;
 /// Size of the native stack that wasm runs on. Reserved, and used only as far as it is touched.
-pub const STACK_BYTES: usize = 16 << 20;
+pub const STACK_BYTES: usize = 96 << 20;
 
 /// Longest input of a run.
 pub const MAX_INPUT_BYTES: usize = 64 << 10;

@@ -28,6 +28,7 @@ pub(super) struct Counts {
     data_bytes: u64,
     custom_sections: u64,
     custom_bytes: u64,
+    values: u64,
 }
 
 impl Counts {
@@ -45,6 +46,28 @@ impl Counts {
         self.types
             .get(ty as usize)
             .map_or(0, |(parameters, _)| parameters.len() as u64)
+    }
+
+    /// Parameters and results of a type.
+    pub(super) fn merged_by(&self, ty: u32) -> u64 {
+        let ty = self.types.get(ty as usize);
+        ty.map_or(0, |(parameters, results)| {
+            parameters.len() as u64 + results.len() as u64
+        })
+    }
+
+    /// Number of results of a function; functions were seen before bodies.
+    pub(super) fn results_of_function(&self, function: u32) -> u64 {
+        let ty = self.functions.get(function as usize);
+        ty.and_then(|ty| self.types.get(*ty as usize))
+            .map_or(0, |(_, results)| results.len() as u64)
+    }
+
+    /// Notes the values that a function makes.
+    pub(super) fn function_values(&mut self, values: u64) -> Result<(), CodeFault> {
+        self.values += values;
+        self.note(Limit::FunctionValues, values)?;
+        self.note(Limit::ModuleValues, self.values)
     }
 
     /// Counts a section. The validator sees it after this.

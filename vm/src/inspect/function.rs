@@ -5,7 +5,7 @@ use wasmer::sys::wasmparser::{
     ValidatorResources,
 };
 
-use super::{CodeFault, Limit, count::Counts, invalid};
+use super::{CodeFault, Limit, count::Counts, invalid, values::Values};
 
 /// Memory that one function's validation leaves to the next.
 #[derive(Default)]
@@ -46,6 +46,7 @@ impl Functions {
         let mut reader = body.get_binary_reader();
         validator.read_locals(&mut reader).map_err(invalid)?;
         let mut operators = body.get_operators_reader().map_err(invalid)?;
+        let mut values = Values::new(locals);
         let (mut highest, mut deepest) = (0, 0);
         while !operators.eof() {
             let offset = operators.original_position();
@@ -54,6 +55,7 @@ impl Functions {
                 counts.note(Limit::BranchTargets, u64::from(targets.len()) + 1)?;
             }
             validator.op(offset, &operator).map_err(invalid)?;
+            values.operator(&operator, counts);
             let height = validator.operand_stack_height();
             let depth = validator.control_stack_height();
             // Only a new extreme can break a limit, so only that is compared with it.
@@ -67,6 +69,7 @@ impl Functions {
             }
         }
         operators.finish().map_err(invalid)?;
+        counts.function_values(values.total())?;
         self.allocations = validator.into_allocations();
         Ok(())
     }

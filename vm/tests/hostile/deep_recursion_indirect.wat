@@ -1,5 +1,5 @@
 ;; The same through the table.
-;; expect: trapped: functions call each other more than 512 deep in `again`
+;; expect: trapped: functions call each other more than 256 deep in `again`
 (module
   (type $t (func))
   (table 1 funcref)

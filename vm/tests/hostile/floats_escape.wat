@@ -1,7 +1,6 @@
 ;; A NaN that an operation makes (0/0: its sign is set on x86 and clear on ARM), on every way out of the operand stack:
 ;; stored, in a local, a global, an argument, a result, a block, a branch, a choice, reinterpreted, by its sign.
-;; Its sign is not made canonical before it is turned, but after: `neg` of it is the canonical one again, everywhere.
-;; expect: done 0000c07f0000c07f0000c07f0000c07f0000c07f0000c07f0000c07f0000c07f0000c07f0000c07f0000c07f0000807f
+;; expect: done 0000c07f0000c07f0000c07f0000c07f0000c07f0000c07f0000c07f0000c07f0000c07f0000c0ff0000c07f0000807f
 (module (import "env" "output" (func $output (param i32 i32))) (memory (export "memory") 1)
   (global $g (mut f32) (f32.const 0))
   (func $nan (param f32) (result f32) (f32.div (local.get 0) (local.get 0)))
