@@ -22,8 +22,8 @@ const MAX_HALF_LIFE_BLOCKS: u64 = 10_000;
 const FINALITY_DEPTH: RangeInclusive<u64> = 1..=1_024;
 /// Bounds of an epoch. Shorter ones leave no height between its first and its closing block. The order
 /// of the proposers is computed height by height, and after a restart from the first height of the
-/// epoch: with the most validators that a set may have, 100,000 heights are 10^8 additions, a matter of
-/// a tenth of a second; ten times as many would hold up a node for seconds.
+/// epoch: with the most validators that a set may have, 100,000 heights are 10^8 additions, about a
+/// quarter of a second; ten times as many would hold up a node for seconds.
 const EPOCH_BLOCKS: RangeInclusive<u64> = 4..=100_000;
 /// Bounds of the unbonding period: the validators of so many epochs are kept in the state.
 const UNBONDING_EPOCHS: RangeInclusive<u64> = 1..=100;
