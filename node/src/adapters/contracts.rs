@@ -255,7 +255,7 @@ mod tests {
         ] {
             assert_eq!(ours, theirs, "{what}");
         }
-        assert!(machine::MAX_TRACE_NAME_BYTES <= ledger::MAX_FAULT_FUNCTION_BYTES);
+        const { assert!(machine::MAX_TRACE_NAME_BYTES <= ledger::MAX_FAULT_FUNCTION_BYTES) };
         assert_eq!(vm::cost::VERSION, aureon_types::genesis::VM_COST_TABLE);
     }
 

@@ -271,19 +271,24 @@ fn post<T: serde::de::DeserializeOwned>(node: &Node, path: &str, body: &Value) -
     let body = serde_json::to_vec(body).unwrap();
     let (status, _, answer) = ask(node, "POST", path, "application/json", &body);
     let text = String::from_utf8(answer).unwrap();
-    match serde_json::from_str(&text) {
-        Ok(answer) => (status, answer),
-        Err(error) => panic!("{path}: {status} {error}: {text}"),
-    }
+    (status, read(path, status, &text))
+}
+
+/// The answer as `T`; the failure shows what came instead.
+fn read<T: serde::de::DeserializeOwned>(path: &str, status: u16, text: &str) -> T {
+    let answer = serde_json::from_str(text);
+    answer.unwrap_or_else(|error| unreadable(&format!("{path}: {status} {error}: {text}")))
+}
+
+#[expect(clippy::panic, reason = "a failed step is a failed test, and says what came")]
+fn unreadable(what: &str) -> ! {
+    panic!("{what}")
 }
 
 fn get<T: serde::de::DeserializeOwned>(node: &Node, path: &str) -> (u16, T) {
     let (status, _, answer) = ask(node, "GET", path, "", &[]);
     let text = String::from_utf8(answer).unwrap();
-    match serde_json::from_str(&text) {
-        Ok(answer) => (status, answer),
-        Err(error) => panic!("{path}: {status} {error}: {text}"),
-    }
+    (status, read(path, status, &text))
 }
 
 /// A refusal: status, code, and words that its detail must hold.
