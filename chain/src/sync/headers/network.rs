@@ -34,7 +34,7 @@ enum Event {
     Mine,
     Gossip {
         from: usize,
-        header: SealedHeader,
+        header: Box<SealedHeader>,
     },
     Status {
         from: usize,
@@ -164,7 +164,7 @@ impl Network {
     fn on_event(&mut self, node: usize, event: Event) {
         match event {
             Event::Mine => self.mine(node),
-            Event::Gossip { from, header } => self.on_gossip(node, from, header),
+            Event::Gossip { from, header } => self.on_gossip(node, from, *header),
             Event::Status { from, claim } => self.sync(node, Input::PeerStatus { peer: from, claim }),
             Event::Ask {
                 from,
@@ -238,7 +238,7 @@ impl Network {
                 true,
                 Event::Gossip {
                     from: node,
-                    header: header.clone(),
+                    header: Box::new(header.clone()),
                 },
             );
         }
