@@ -14,14 +14,14 @@ fn target_folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("contracts")
 }
 
-fn templates() -> PathBuf {
+pub fn templates() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .unwrap()
         .join("templates")
 }
 
-fn built(folder: &Path) -> Vec<Built> {
+pub fn built(folder: &Path) -> Vec<Built> {
     let project = Project {
         folder: folder.to_owned(),
         target_folder: Some(target_folder()),
