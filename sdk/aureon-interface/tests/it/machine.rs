@@ -112,7 +112,7 @@ fn what_is_wrong_with_an_input_is_said() {
 }
 
 #[test]
-fn a_panic_in_wasm_says_its_words() {
+fn a_supply_that_does_not_fit_is_said() {
     let mut ledger = Ledger::new();
     let alice = ledger.account(1, 0);
     let details = [
