@@ -14,6 +14,7 @@ pub mod handle;
 pub mod main_loop;
 pub mod miner;
 pub mod run;
+pub mod sandbox;
 pub mod testnet;
 pub mod workers;
 

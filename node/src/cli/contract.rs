@@ -1,12 +1,16 @@
-//! `contract new`, `build`, `inspect`, `deploy`, `call`, `query`, `show`, `upgrade`, `set-admin`.
+//! `contract new`, `build`, `test`, `sandbox`, `inspect`, `deploy`, `call`, `query`, `show`, `upgrade`, `set-admin`.
 
 mod by_name;
 mod inspect;
 mod project;
+mod sandbox;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use aureon_types::{Action, Address, Amount, limits::MAX_CODE_BYTES};
+use aureon_types::{Action, Address, Amount};
 use bytes::Bytes;
 use clap::{Args, Subcommand};
 
@@ -16,7 +20,10 @@ use super::{
     output,
     transact::{Signing, shown},
 };
-use crate::api::{contract::QueryRequest, hex_bytes::HexBytes};
+use crate::{
+    api::{contract::QueryRequest, hex_bytes::HexBytes},
+    sandbox::door::read_module,
+};
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Examples:\n  \
@@ -32,6 +39,8 @@ pub enum Command {
     New(project::New),
     /// Compile a contract's project to WebAssembly
     Build(project::Build),
+    /// A chain in memory for tests: requests as lines of JSON
+    Sandbox(sandbox::Sandbox),
     /// Make a contract of a WebAssembly module
     Deploy(Box<Deploy>),
     /// Call a contract in a transaction
@@ -186,6 +195,7 @@ pub fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::New(arguments) => project::new(arguments),
         Command::Build(arguments) => project::build(arguments),
+        Command::Sandbox(arguments) => sandbox::run(arguments),
         Command::Deploy(arguments) => deploy(arguments),
         Command::Call(arguments) => call(arguments),
         Command::Query(arguments) => query(arguments),
@@ -246,20 +256,8 @@ fn call(arguments: &Call) -> Result<(), Failure> {
 }
 
 /// Reads a module from a file. Whether it is one is judged later.
-fn module(file: &PathBuf) -> Result<Bytes, Failure> {
-    let unreadable = |error| Failure::failed(format!("{} cannot be read: {error}", file.display()));
-    let length = fs::metadata(file).map_err(unreadable)?.len();
-    if length > MAX_CODE_BYTES as u64 {
-        return Err(Failure::failed(format!(
-            "{} has {length} bytes; a contract has at most {MAX_CODE_BYTES}. A release build that is stripped of \
-             its names is much smaller",
-            file.display()
-        )));
-    }
-    if length == 0 {
-        return Err(Failure::failed(format!("{} is empty", file.display())));
-    }
-    Ok(fs::read(file).map_err(unreadable)?.into())
+fn module(file: &Path) -> Result<Bytes, Failure> {
+    read_module(file).map_err(Failure::failed)
 }
 
 fn query(arguments: &Query) -> Result<(), Failure> {
