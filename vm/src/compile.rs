@@ -1,8 +1,8 @@
 //! From checked code to a module that can be entered.
 //!
-//! Every module has an engine of its own: the engine holds the middleware, whose state is one module's (a shared
-//! metering instance panics), and the machine code, which is freed when the engine is dropped and not before. A
-//! shared engine would keep the code of every module it ever compiled.
+//! Every module has an engine of its own: the engine holds the middleware, whose state is one module's, and the machine
+//! code, which is freed when the engine is dropped and not before. A shared engine would keep the code of every module
+//! it ever compiled.
 
 use std::{num::NonZero, sync::Arc};
 
@@ -12,14 +12,12 @@ use wasmer::{
         CompilerConfig, CpuFeature, Cranelift, CraneliftOptLevel, EngineBuilder, Features, Target, Triple,
     },
 };
-use wasmer_middlewares::Metering;
 
 use crate::{
     abi::HostFunction,
-    cost,
     guard::Guard,
     host::Entry,
-    inspect::{CodeFault, CodeReport, Rules, inspect},
+    inspect::{Charges, CodeFault, CodeReport, Rules, inspect},
 };
 
 /// A module that can be entered.
@@ -50,7 +48,7 @@ pub(crate) fn target() -> Target {
     Target::new(Triple::host(), CpuFeature::for_host())
 }
 
-fn engine_for(rules: Rules) -> Engine {
+fn engine_for(charges: Charges, rules: Rules) -> Engine {
     let mut config = Cranelift::new();
     // Compile time counts: whoever sends code waits for it, and so does the block that carries it.
     config.opt_level(CraneliftOptLevel::None);
@@ -58,8 +56,7 @@ fn engine_for(rules: Rules) -> Engine {
     config.canonicalize_nans(true);
     // A module is small and compiled on a worker: threads would cost more to start than they save.
     config.num_threads(NonZero::<usize>::MIN);
-    config.push_middleware(Arc::new(Metering::new(0, cost::operator)));
-    config.push_middleware(Arc::new(Guard::new(rules == Rules::Any)));
+    config.push_middleware(Arc::new(Guard::new(charges, rules == Rules::Any)));
     EngineBuilder::new(config)
         .set_target(Some(target()))
         .set_features(Some(features()))
@@ -69,15 +66,15 @@ fn engine_for(rules: Rules) -> Engine {
 
 /// What identifies the compiler: machine code of another one is not ours.
 pub(crate) fn engine_id() -> String {
-    let engine = engine_for(Rules::Contract);
+    let engine = engine_for(Charges::default(), Rules::Contract);
     let (id, format) = (engine.deterministic_id(), engine.artifact_format());
     format!("{id} {format} {}", wasmer_vm::VERSION)
 }
 
 /// Checks `code` and compiles it.
 pub(crate) fn compile(code: &[u8], rules: Rules) -> Result<(CodeReport, Compiled), CodeFault> {
-    let report = inspect(code, rules)?;
-    let engine = engine_for(rules);
+    let (report, charges) = inspect(code, rules)?;
+    let engine = engine_for(charges, rules);
     // SAFETY: `from_binary_unchecked` asks for valid WebAssembly. `inspect` has just validated all of `code`, by
     // the same version of the same parser that `Module::new` would validate it with a second time, and with fewer
     // features than the compiler knows.

@@ -132,29 +132,24 @@ impl Instance {
     /// Calls an exported function with this much gas. A trap leaves the instance usable.
     pub fn call(&mut self, name: &str, arguments: &[Number], gas: u64) -> Option<Called> {
         let function = self.wasm.exports.get_function(name).ok()?.clone();
-        self.set(guard::GAS, Value::I64(gas.cast_signed()))?;
-        for flag in [guard::EXHAUSTED, guard::TOO_DEEP, guard::DEPTH] {
-            self.set(flag, Value::I32(0))?;
-        }
+        let gas = guard::counter(gas);
+        self.set(guard::GAS, Value::I64(gas))?;
+        self.set(guard::DEPTH, Value::I64(limits::MAX_CALL_DEPTH))?;
         let arguments: Vec<Value> = arguments.iter().map(|n| value(*n)).collect();
-        let result = match function.call(&mut self.store, &arguments) {
-            Ok(values) => Ok(values.iter().filter_map(number).collect()),
-            Err(_) if self.get(guard::EXHAUSTED) == Some(Value::I32(1)) => Err(End::Failed(Fault::OutOfGas)),
-            Err(error) if self.get(guard::TOO_DEEP) == Some(Value::I32(1)) => {
-                let functions = machine::names(&error);
-                Err(End::Failed(Fault::Trap {
-                    kind: TrapKind::CallDepth,
-                    functions,
-                }))
-            }
-            Err(error) => Err(end_of(&error)),
-        };
-        let Some(Value::I64(left)) = self.get(guard::GAS) else {
+        let result = function.call(&mut self.store, &arguments);
+        let (Some(Value::I64(left)), Some(Value::I64(depth))) =
+            (self.get(guard::GAS), self.get(guard::DEPTH))
+        else {
             return None;
+        };
+        let result = match machine::ended(result, left, depth) {
+            Ok(Ok(values)) => Ok(values.iter().filter_map(number).collect()),
+            Ok(Err(end)) => Err(end),
+            Err(why) => Err(End::Broken(why)),
         };
         Some(Called {
             result,
-            gas_left: left.cast_unsigned(),
+            gas_left: u64::try_from(left).unwrap_or(0),
         })
     }
 

@@ -22,6 +22,11 @@ pub const LOCALS_PER_UNIT: u64 = 4;
 /// Locals that a call pays for.
 pub const LOCALS_IN_CALL: u64 = 32;
 
+/// Most gas that a function may pay without looking whether it had it. A function that waits for another may have as much
+/// unseen again, so a run can do work of at most `(MAX_CALL_DEPTH + 1) * MAX_UNSEEN` that it has no gas for: 33
+/// microseconds.
+pub const MAX_UNSEEN: u64 = 128;
+
 /// Entering the machine: instance, memory, imports.
 pub const ENTER: u64 = 5_000;
 /// Any host function: leaving wasm and coming back.
@@ -65,13 +70,18 @@ pub const ED25519: u64 = 60_000;
 /// Ed25519 per byte of the message (SHA-512).
 pub const ED25519_BYTE: u64 = 3;
 
+/// The price of clearing a function's parameters and locals.
+pub fn locals(count: u64) -> u64 {
+    count.saturating_sub(LOCALS_IN_CALL) / LOCALS_PER_UNIT
+}
+
 /// The price of one operator. What depends on an operand (growth, copies) is charged beside it.
 ///
 /// Nothing is free: `end` and `nop` have a price too, or a module of them would run unmetered.
 pub fn operator(operator: &Operator<'_>) -> u64 {
     use Operator as O;
     match operator {
-        // Each ends a metered block: four globals are read or written.
+        // What comes then pays for itself: the counter is read and written.
         O::Loop { .. } | O::If { .. } | O::Else | O::Br { .. } | O::BrIf { .. } | O::Return => 3,
         O::BrTable { .. } => 5,
         // The frame, the depth count, registers spilled.

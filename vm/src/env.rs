@@ -101,7 +101,7 @@ impl<'a> Guest<'a> {
     pub(crate) fn gas_left(&mut self) -> Result<u64, Stop> {
         let gas = self.env.gas.as_ref().ok_or(Stop::Broken("no gas counter"))?;
         match gas.get(&mut self.store) {
-            Value::I64(left) => Ok(left.cast_unsigned()),
+            Value::I64(left) => u64::try_from(left).map_err(|_| Stop::OutOfGas),
             _ => Err(Stop::Broken("the gas counter is no i64")),
         }
     }

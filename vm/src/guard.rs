@@ -1,55 +1,69 @@
-//! Our own middleware: the call depth, and what operators cost beyond their fixed price.
+//! Our middleware: makes a module count its gas and the depth of its calls.
 //!
-//! It stands behind wasmer's metering, so what it inserts is not metered again. It charges the same two globals.
+//! Two globals behind the module's own, which its code cannot name, count down: the gas that is left, and how many calls
+//! may still be made within each other. If one is negative, the run has ended, and it says why.
+//!
+//! Where what is paid was found by [`crate::inspect`]; what operators cost by their operands, beyond their price, is
+//! charged here, before them.
 
 use std::sync::{Arc, OnceLock};
 
 use wasmer::{
     ExportIndex, GlobalInit, GlobalType, LocalFunctionIndex, Mutability, Pages, Type,
-    sys::wasmparser::{BlockType, Operator, ValType},
+    sys::wasmparser::{BlockType, Operator},
     sys::{FunctionMiddleware, MiddlewareError, MiddlewareReaderState, ModuleMiddleware},
 };
 use wasmer_types::{GlobalIndex, ModuleInfo};
 
-use crate::{abi, cost, inspect, limits};
+use crate::{
+    abi, cost,
+    inspect::{self, Charges},
+    limits,
+};
 
-/// Export of the global that wasmer's metering keeps the remaining gas in.
-pub(crate) const GAS: &str = "wasmer_metering_remaining_points";
-/// Export of the global that wasmer's metering sets when the gas is not enough.
-pub(crate) const EXHAUSTED: &str = "wasmer_metering_points_exhausted";
-/// Export of the global that says that the calls went too deep.
-pub(crate) const TOO_DEEP: &str = "aureon_too_deep";
-/// Export of the global that counts the calls; only where all exports are kept.
+/// How the code counts, for the name under which compiled code is kept: code that counts otherwise is not ours. It
+/// changes with whatever this middleware inserts, and with where [`crate::inspect`] has it inserted.
+pub(crate) const SCHEME: &str = "runs-1";
+
+/// Export of the global with the gas that is left.
+pub(crate) const GAS: &str = "aureon_gas";
+/// Export of the global with the calls that may still be made within each other.
 pub(crate) const DEPTH: &str = "aureon_depth";
 
 /// Indexes of the globals in a module.
 #[derive(Clone, Copy, Debug)]
 struct Globals {
     gas: u32,
-    exhausted: u32,
     depth: u32,
-    too_deep: u32,
     /// Holds an operand while its price is computed.
     operand: u32,
 }
 
-/// One per module, like wasmer's metering: the indexes are the module's.
-#[derive(Debug, Default)]
+/// One per module: the payments and indexes are the module's.
+#[derive(Debug)]
 pub(crate) struct Guard {
-    globals: Arc<OnceLock<Globals>>,
+    charges: Arc<Charges>,
+    globals: OnceLock<Globals>,
     /// Functions below this index are the host's.
-    imported: Arc<OnceLock<u32>>,
+    imported: OnceLock<u32>,
     /// Leave all exports, for tests of the machine: a contract's are only its entry points and its memory.
     keep_exports: bool,
 }
 
 impl Guard {
-    pub(crate) fn new(keep_exports: bool) -> Self {
+    pub(crate) fn new(charges: Charges, keep_exports: bool) -> Self {
         Self {
+            charges: Arc::new(charges),
+            globals: OnceLock::new(),
+            imported: OnceLock::new(),
             keep_exports,
-            ..Self::default()
         }
     }
+}
+
+/// What the counter of gas starts with. It is signed, and more than it holds cannot be used up in a lifetime.
+pub(crate) fn counter(gas: u64) -> i64 {
+    i64::try_from(gas).unwrap_or(i64::MAX)
 }
 
 fn failed(what: &str) -> MiddlewareError {
@@ -65,34 +79,28 @@ fn push_global(info: &mut ModuleInfo, ty: Type, initial: GlobalInit) -> GlobalIn
 impl ModuleMiddleware for Guard {
     fn generate_function_middleware<'a>(
         &self,
-        _: LocalFunctionIndex,
+        function: LocalFunctionIndex,
     ) -> Box<dyn FunctionMiddleware<'a> + 'a> {
         Box::new(FunctionGuard {
             globals: self.globals.get().copied(),
             imported: self.imported.get().copied().unwrap_or(0),
-            locals_price: 0,
+            charges: Arc::clone(&self.charges),
+            next: self.charges.of(function.as_u32()),
+            position: 0,
         })
     }
 
     fn transform_module_info(&self, info: &mut ModuleInfo) -> Result<(), MiddlewareError> {
-        let global = |name: &str| match info.exports.get(name) {
-            Some(ExportIndex::Global(index)) => Ok(index.as_u32()),
-            _ => Err(failed("metering must come first")),
-        };
-        let (gas, exhausted) = (global(GAS)?, global(EXHAUSTED)?);
-        let depth = push_global(info, Type::I32, GlobalInit::I32Const(0));
-        let too_deep = push_global(info, Type::I32, GlobalInit::I32Const(0));
-        let operand = push_global(info, Type::I32, GlobalInit::I32Const(0)).as_u32();
-        info.exports
-            .insert(TOO_DEEP.to_string(), ExportIndex::Global(too_deep));
-        if self.keep_exports {
-            info.exports.insert(DEPTH.to_string(), ExportIndex::Global(depth));
-        } else {
+        let gas = push_global(info, Type::I64, GlobalInit::I64Const(0));
+        let depth = push_global(info, Type::I64, GlobalInit::I64Const(limits::MAX_CALL_DEPTH));
+        let operand = push_global(info, Type::I32, GlobalInit::I32Const(0));
+        if !self.keep_exports {
             // Each export is looked up and copied at every instantiation.
-            info.exports.retain(|name, _| {
-                inspect::is_reserved(name) || inspect::is_entry(name).is_some() || name == abi::MEMORY
-            });
+            info.exports
+                .retain(|name, _| inspect::is_entry(name).is_some() || name == abi::MEMORY);
         }
+        info.exports.insert(GAS.to_string(), ExportIndex::Global(gas));
+        info.exports.insert(DEPTH.to_string(), ExportIndex::Global(depth));
         // Nothing reads them after this.
         info.custom_sections.clear();
         info.custom_sections_data.clear();
@@ -105,11 +113,9 @@ impl ModuleMiddleware for Guard {
             memory.maximum = Some(memory.maximum.map_or(most, |maximum| maximum.min(most)));
         }
         let globals = Globals {
-            gas,
-            exhausted,
+            gas: gas.as_u32(),
             depth: depth.as_u32(),
-            too_deep: too_deep.as_u32(),
-            operand,
+            operand: operand.as_u32(),
         };
         self.globals
             .set(globals)
@@ -125,27 +131,30 @@ impl ModuleMiddleware for Guard {
 struct FunctionGuard {
     globals: Option<Globals>,
     imported: u32,
-    /// Charged before the first operator.
-    locals_price: u64,
+    charges: Arc<Charges>,
+    /// Charges of this function that are still to come.
+    next: std::ops::Range<usize>,
+    /// Operators of this function so far.
+    position: u32,
 }
 
 impl<'a> FunctionMiddleware<'a> for FunctionGuard {
-    fn locals_info(&mut self, locals: &[ValType]) {
-        let beyond = (locals.len() as u64).saturating_sub(cost::LOCALS_IN_CALL);
-        self.locals_price = beyond / cost::LOCALS_PER_UNIT;
-    }
-
     fn feed(
         &mut self,
         operator: Operator<'a>,
         state: &mut MiddlewareReaderState<'a>,
     ) -> Result<(), MiddlewareError> {
         let globals = self.globals.ok_or_else(|| failed("no module"))?;
-        if self.locals_price > 0 {
-            let price = self.locals_price.cast_signed();
-            charge(state, globals, &[Operator::I64Const { value: price }]);
-            self.locals_price = 0;
+        if let Some(charge) = self.charges.due(&mut self.next, self.position) {
+            let price = Operator::I64Const {
+                value: charge.price.cast_signed(),
+            };
+            subtract(state, globals.gas, &[price]);
+            if charge.checked {
+                trap_if_negative(state, &[globals.gas, globals.depth]);
+            }
         }
+        self.position += 1;
         match operator {
             Operator::Call { function_index } if function_index < self.imported => {
                 state.push_operator(operator)
@@ -178,36 +187,11 @@ impl<'a> FunctionMiddleware<'a> for FunctionGuard {
     }
 }
 
-/// `if depth >= MAX { too_deep = 1; unreachable } depth += 1; call; depth -= 1`
+/// `depth -= 1; call; depth += 1`. The called function sees whether it may be.
 fn deeper<'a>(state: &mut MiddlewareReaderState<'a>, globals: Globals, call: Operator<'a>) {
-    let depth = globals.depth;
-    state.extend(&[
-        Operator::GlobalGet { global_index: depth },
-        Operator::I32Const {
-            value: limits::MAX_CALL_DEPTH,
-        },
-        Operator::I32GeU,
-        Operator::If {
-            blockty: BlockType::Empty,
-        },
-        Operator::I32Const { value: 1 },
-        Operator::GlobalSet {
-            global_index: globals.too_deep,
-        },
-        Operator::Unreachable,
-        Operator::End,
-        Operator::GlobalGet { global_index: depth },
-        Operator::I32Const { value: 1 },
-        Operator::I32Add,
-        Operator::GlobalSet { global_index: depth },
-    ]);
+    subtract(state, globals.depth, &[Operator::I64Const { value: 1 }]);
     state.push_operator(call);
-    state.extend(&[
-        Operator::GlobalGet { global_index: depth },
-        Operator::I32Const { value: 1 },
-        Operator::I32Sub,
-        Operator::GlobalSet { global_index: depth },
-    ]);
+    subtract(state, globals.depth, &[Operator::I64Const { value: -1 }]);
 }
 
 /// Charges what `price` makes of the operand on top of the stack (an unsigned 32-bit number, as 64 bits), and
@@ -224,38 +208,35 @@ fn by_operand<'a>(state: &mut MiddlewareReaderState<'a>, globals: Globals, price
         Operator::I64ExtendI32U,
     ];
     whole.extend_from_slice(price);
-    charge(state, globals, &whole);
+    subtract(state, globals.gas, &whole);
+    trap_if_negative(state, &[globals.gas]);
     state.push_operator(Operator::GlobalGet {
         global_index: operand,
     });
 }
 
-/// `if gas < price { exhausted = 1; unreachable } gas -= price`; `price` leaves one `i64`.
-fn charge<'a>(state: &mut MiddlewareReaderState<'a>, globals: Globals, price: &[Operator<'a>]) {
-    state.push_operator(Operator::GlobalGet {
-        global_index: globals.gas,
-    });
-    state.extend(price);
+/// `global -= amount`; `amount` leaves one `i64`.
+fn subtract<'a>(state: &mut MiddlewareReaderState<'a>, global_index: u32, amount: &[Operator<'a>]) {
+    state.push_operator(Operator::GlobalGet { global_index });
+    state.extend(amount);
+    state.extend(&[Operator::I64Sub, Operator::GlobalSet { global_index }]);
+}
+
+/// `if a | b < 0 { unreachable }`
+fn trap_if_negative(state: &mut MiddlewareReaderState<'_>, globals: &[u32]) {
+    for (i, &global_index) in globals.iter().enumerate() {
+        state.push_operator(Operator::GlobalGet { global_index });
+        if i > 0 {
+            state.push_operator(Operator::I64Or);
+        }
+    }
     state.extend(&[
-        Operator::I64LtU,
+        Operator::I64Const { value: 0 },
+        Operator::I64LtS,
         Operator::If {
             blockty: BlockType::Empty,
         },
-        Operator::I32Const { value: 1 },
-        Operator::GlobalSet {
-            global_index: globals.exhausted,
-        },
         Operator::Unreachable,
         Operator::End,
-        Operator::GlobalGet {
-            global_index: globals.gas,
-        },
-    ]);
-    state.extend(price);
-    state.extend(&[
-        Operator::I64Sub,
-        Operator::GlobalSet {
-            global_index: globals.gas,
-        },
     ]);
 }

@@ -1,8 +1,11 @@
 //! Is this module one that may be stored? Everything is counted and validated here, before the compiler sees it.
 
+mod charges;
 mod count;
 mod function;
+mod runs;
 mod values;
+mod ways;
 
 use wasmer::sys::wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 
@@ -12,6 +15,7 @@ use crate::{
     host::Entry,
     limits as l,
 };
+pub(crate) use charges::Charges;
 use count::Counts;
 
 /// The features of WebAssembly that modules may use: version 1, and of what came later mutable globals, sign
@@ -201,7 +205,7 @@ pub enum CodeFault {
     #[error("the module imports host functions but exports no memory named `memory`")]
     NoMemory,
     /// A name that the machine keeps for itself.
-    #[error("the export `{name}` begins with `wasmer_` or `aureon_`, which is kept for the machine")]
+    #[error("the export `{name}` begins with `aureon_`, which is kept for the machine")]
     ReservedExport {
         /// The export's name.
         name: String,
@@ -224,7 +228,7 @@ pub(crate) enum Rules {
 }
 
 /// Checks `code` against every rule and limit.
-pub(crate) fn inspect(code: &[u8], rules: Rules) -> Result<CodeReport, CodeFault> {
+pub(crate) fn inspect(code: &[u8], rules: Rules) -> Result<(CodeReport, Charges), CodeFault> {
     within(Limit::CodeBytes, code.len() as u64)?;
     let mut counts = Counts::default();
     counts.note(Limit::CodeBytes, code.len() as u64)?;
@@ -250,7 +254,7 @@ pub(crate) fn inspect(code: &[u8], rules: Rules) -> Result<CodeReport, CodeFault
             functions.validate(function, &body, &mut counts)?;
         }
     }
-    counts.report(rules)
+    Ok((counts.report(rules)?, functions.charges))
 }
 
 pub(crate) fn within(limit: Limit, value: u64) -> Result<(), CodeFault> {
@@ -267,9 +271,9 @@ pub(crate) fn invalid(error: wasmer::sys::wasmparser::BinaryReaderError) -> Code
     }
 }
 
-/// Names that the metering and guard middleware export for themselves.
+/// Names that the guard exports for itself.
 pub(crate) fn is_reserved(name: &str) -> bool {
-    name.starts_with("wasmer_") || name.starts_with("aureon_")
+    name.starts_with("aureon_")
 }
 
 /// Gas before the first instruction.

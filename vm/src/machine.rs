@@ -71,7 +71,7 @@ impl Machine {
 
     /// Whether `code` may be stored as a contract, and what it offers. Does not compile it.
     pub fn check(&self, code: &[u8]) -> Result<CodeReport, CodeFault> {
-        inspect(code, Rules::Contract)
+        inspect(code, Rules::Contract).map(|(report, _)| report)
     }
 
     /// Runs one entry point to its end.
@@ -162,8 +162,8 @@ fn enter(compiled: &Compiled, run: Run<'_>, gas: u64, env: Env) -> Result<(u64, 
         Err(error) => return Err(broken(error)),
     };
     let left = instance.exports.get_global(guard::GAS).map_err(broken)?.clone();
-    left.set(&mut store, Value::I64(gas.cast_signed()))
-        .map_err(broken)?;
+    let given = guard::counter(gas);
+    left.set(&mut store, Value::I64(given)).map_err(broken)?;
     let memory = instance.exports.get_memory(crate::abi::MEMORY).ok().cloned();
     let data = env.as_mut(&mut store);
     data.memory = memory;
@@ -173,31 +173,50 @@ fn enter(compiled: &Compiled, run: Run<'_>, gas: u64, env: Env) -> Result<(u64, 
         .get_typed_function::<(), ()>(&store, run.entry.name())
         .map_err(broken)?;
     let result = entry.call(&mut store);
-    let flag = |store: &mut Store, name| {
-        instance
-            .exports
-            .get_global(name)
-            .is_ok_and(|g| g.get(store) == Value::I32(1))
+    let mut count = |name| match instance.exports.get_global(name).ok()?.get(&mut store) {
+        Value::I64(left) => Some(left),
+        _ => None,
     };
-    let end = match result {
+    let (Some(left), Some(depth)) = (count(guard::GAS), count(guard::DEPTH)) else {
+        return Err(broken("the counters are gone"));
+    };
+    let end = match ended(result, left, depth).map_err(broken)? {
         Ok(()) => End::Done(Bytes::from(std::mem::take(&mut env.as_mut(&mut store).output))),
-        Err(_) if flag(&mut store, guard::EXHAUSTED) => End::Failed(Fault::OutOfGas),
-        Err(error) if flag(&mut store, guard::TOO_DEEP) => End::Failed(Fault::Trap {
-            kind: TrapKind::CallDepth,
-            functions: names(&error),
-        }),
-        Err(error) => end_of(&error).map_err(broken)?,
+        Err(end) => end,
     };
-    let used = match (&end, left.get(&mut store)) {
-        (End::Failed(Fault::OutOfGas), _) => run.gas,
-        (_, Value::I64(left)) => run.gas.saturating_sub(left.cast_unsigned()),
-        _ => return Err(broken("the gas counter is no i64")),
+    let used = match &end {
+        End::Failed(Fault::OutOfGas) => run.gas,
+        _ => run.gas - gas + given.abs_diff(left),
     };
     Ok((used, env.as_ref(&store).refund, end))
 }
 
+/// What a call of wasm came to, by its result and what the two counters of [`guard`] are left at.
+pub(crate) fn ended<T>(
+    result: Result<T, RuntimeError>,
+    gas: i64,
+    depth: i64,
+) -> Result<Result<T, End>, String> {
+    match result {
+        // Whatever happened since, it happened without gas.
+        _ if gas < 0 => Ok(Err(End::Failed(Fault::OutOfGas))),
+        Ok(value) => Ok(Ok(value)),
+        Err(error) => Ok(Err(match end_of(&error)? {
+            // The one `unreachable` that can be reached so deep is the guard's.
+            End::Failed(Fault::Trap {
+                kind: TrapKind::Unreachable,
+                functions,
+            }) if depth < 0 => End::Failed(Fault::Trap {
+                kind: TrapKind::CallDepth,
+                functions,
+            }),
+            end => end,
+        })),
+    }
+}
+
 /// Names of the functions on the stack, innermost first.
-pub(crate) fn names(error: &RuntimeError) -> Vec<String> {
+fn names(error: &RuntimeError) -> Vec<String> {
     let named = error.trace().iter().filter_map(|frame| frame.function_name());
     named
         .take(limits::MAX_TRACE)

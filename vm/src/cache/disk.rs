@@ -17,7 +17,7 @@ use aureon_types::{Hash, hash::blake3};
 use crate::{
     abi::HostFunction,
     compile::{self, Compiled},
-    cost,
+    cost, guard,
     host::Entry,
 };
 
@@ -28,7 +28,7 @@ const SUFFIX: &str = "module";
 pub(super) struct Directory {
     path: PathBuf,
     most: u64,
-    /// Compiler, its version, the processor's features.
+    /// Compiler, its version, the processor's features, and how the code counts.
     engine: String,
     /// Makes names of files that are being written.
     written: AtomicU64,
@@ -43,8 +43,9 @@ impl Directory {
             .map(|feature| feature.to_string())
             .collect();
         let engine = format!(
-            "{} {} {}",
+            "{} {} {} {}",
             compile::engine_id(),
+            guard::SCHEME,
             target.triple(),
             features.join(",")
         );
@@ -56,7 +57,7 @@ impl Directory {
         }
     }
 
-    /// A name for the code under this engine, cost table and processor.
+    /// A name for the code under this engine, cost table, way of counting and processor.
     fn key(&self, code_hash: &Hash) -> [u8; 32] {
         blake3(&[
             MAGIC.as_slice(),

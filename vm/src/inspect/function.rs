@@ -5,11 +5,14 @@ use wasmer::sys::wasmparser::{
     ValidatorResources,
 };
 
-use super::{CodeFault, Limit, count::Counts, invalid, values::Values};
+use super::{CodeFault, Limit, charges::Charges, count::Counts, invalid, runs::Runs, values::Values};
+use crate::cost;
 
 /// Memory that one function's validation leaves to the next.
 #[derive(Default)]
 pub(super) struct Functions {
+    /// Where the functions so far pay.
+    pub(super) charges: Charges,
     allocations: FuncValidatorAllocations,
 }
 
@@ -47,6 +50,7 @@ impl Functions {
         validator.read_locals(&mut reader).map_err(invalid)?;
         let mut operators = body.get_operators_reader().map_err(invalid)?;
         let mut values = Values::new(locals);
+        let mut runs = Runs::new(cost::locals(locals));
         let (mut highest, mut deepest) = (0, 0);
         while !operators.eof() {
             let offset = operators.original_position();
@@ -56,6 +60,8 @@ impl Functions {
             }
             validator.op(offset, &operator).map_err(invalid)?;
             values.operator(&operator, counts);
+            runs.operator(&operator, cost::operator(&operator))
+                .map_err(invalid)?;
             let height = validator.operand_stack_height();
             let depth = validator.control_stack_height();
             // Only a new extreme can break a limit, so only that is compared with it.
@@ -70,6 +76,7 @@ impl Functions {
         }
         operators.finish().map_err(invalid)?;
         counts.function_values(values.total())?;
+        self.charges.push(runs.finish());
         self.allocations = validator.into_allocations();
         Ok(())
     }

@@ -72,13 +72,16 @@ fn calls(instance: Result<Instance, NoInstance>) -> Result<Vec<(String, Called)>
     Ok(called)
 }
 
+/// Module number `seed`, if the generator makes one.
+pub fn module(seed: u64) -> Option<Vec<u8>> {
+    let bytes = bytes(seed);
+    let module = Module::new(config(), &mut Unstructured::new(&bytes));
+    module.ok().map(|module| module.to_bytes())
+}
+
 /// Tells whether the module ran.
 fn run(seed: u64) -> bool {
-    let bytes = bytes(seed);
-    let Ok(module) = Module::new(config(), &mut Unstructured::new(&bytes)) else {
-        return false;
-    };
-    let code = module.to_bytes();
+    let Some(code) = module(seed) else { return false };
     let fresh = calls(Instance::fresh(&code));
     assert_eq!(
         calls(Instance::cached(&code)),

