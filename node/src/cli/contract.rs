@@ -29,6 +29,7 @@ use crate::{
 #[command(after_help = "Examples:\n  \
     aureon-node contract new gold --template token\n  \
     aureon-node contract build gold\n  \
+    aureon-node contract test gold\n  \
     aureon-node contract deploy token.wasm --key alice.key --wait 30s --supply 1000\n  \
     aureon-node contract call 0x5290...9EE7 --key alice.key transfer --to 0x8b3a...11d0 --amount 5\n  \
     aureon-node contract query 0x5290...9EE7 balance_of --owner 0x8b3a...11d0\n\n\
@@ -39,6 +40,8 @@ pub enum Command {
     New(project::New),
     /// Compile a contract's project to WebAssembly
     Build(project::Build),
+    /// Build a contract and run its tests, also those on the chain
+    Test(project::Test),
     /// A chain in memory for tests: requests as lines of JSON
     Sandbox(sandbox::Sandbox),
     /// Make a contract of a WebAssembly module
@@ -195,6 +198,7 @@ pub fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::New(arguments) => project::new(arguments),
         Command::Build(arguments) => project::build(arguments),
+        Command::Test(arguments) => project::test(arguments),
         Command::Sandbox(arguments) => sandbox::run(arguments),
         Command::Deploy(arguments) => deploy(arguments),
         Command::Call(arguments) => call(arguments),

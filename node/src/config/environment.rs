@@ -14,6 +14,9 @@ use super::{
 /// What every variable of ours begins with.
 const PREFIX: &str = "AUREON_";
 
+/// Variables for others who look for this program: tests of contracts (`aureon::sandbox` in the SDK).
+const NOT_OURS: [&str; 2] = ["AUREON_NODE", "AUREON_CONTRACTS"];
+
 /// The variables that are set, checked against the table.
 #[derive(Debug, Default)]
 pub struct Environment {
@@ -27,7 +30,7 @@ impl Environment {
         let mut environment = Self::default();
         let mut taken: Vec<(&'static Key, String, String)> = Vec::new();
         for (variable, text) in variables {
-            if !variable.starts_with(PREFIX) {
+            if !variable.starts_with(PREFIX) || NOT_OURS.contains(&&*variable) {
                 continue;
             }
             let key = keys::by_variable(&variable).ok_or_else(|| unknown(&variable))?;

@@ -95,6 +95,43 @@ pub fn build(project: &Project, say: &mut dyn FnMut(&str)) -> Result<Vec<Built>,
     }
 }
 
+/// Runs the tests of a project: the ordinary ones, then those marked `#[ignore]`, which are those on the chain. They find the
+/// node in `AUREON_NODE` and the folder of the modules in `AUREON_CONTRACTS`. `filters` go to the tests' own command
+/// line.
+///
+/// # Errors
+///
+/// If cargo is missing or a test fails.
+pub fn test(
+    project: &Project,
+    built: &[Built],
+    node: &Path,
+    filters: &[String],
+    say: &mut dyn FnMut(&str),
+) -> Result<(), BuildError> {
+    let modules = built.iter().find_map(|built| built.path.parent());
+    let modules = modules.ok_or_else(|| BuildError::NoModule(project.folder.clone()))?;
+    // Documentation has no tests on the chain, and `ignored` means something else there.
+    for (what, kinds, ignored) in [
+        ("tests without the chain", &[][..], &[][..]),
+        ("tests on the chain", &["--lib", "--tests"], &["--ignored"]),
+    ] {
+        say(what);
+        let mut cargo = cargo(project, "test");
+        cargo.args(kinds).arg("--").args(ignored).args(filters);
+        cargo.env("AUREON_NODE", node).env("AUREON_CONTRACTS", modules);
+        let status = cargo.stdin(Stdio::null()).status();
+        let status = status.map_err(|source| BuildError::Start {
+            program: "cargo".to_owned(),
+            source,
+        })?;
+        if !status.success() {
+            return Err(BuildError::Failed(format!("cargo test ({what})")));
+        }
+    }
+    Ok(())
+}
+
 /// Adds the target to the toolchain that is used in `folder`, if it is missing.
 ///
 /// # Errors

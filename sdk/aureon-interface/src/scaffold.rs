@@ -27,29 +27,29 @@ pub const TEMPLATES: &[Template] = &[
     Template {
         name: "token",
         about: "a fungible token with allowances",
-        files: files!("templates/token": "README.md" "src/lib.rs" "src/tests.rs"),
+        files: files!("templates/token": "README.md" "src/chain.rs" "src/lib.rs" "src/tests.rs"),
     },
     Template {
         name: "escrow",
         about: "money kept between a buyer and a seller, with a timeout",
-        files: files!("templates/escrow": "README.md" "src/lib.rs" "src/tests.rs"),
+        files: files!("templates/escrow": "README.md" "src/chain.rs" "src/lib.rs" "src/tests.rs"),
     },
     Template {
         name: "multisig",
         about: "a wallet of several owners, of whom some number must agree",
-        files: files!("templates/multisig": "README.md" "src/lib.rs" "src/tests.rs"),
+        files: files!("templates/multisig": "README.md" "src/chain.rs" "src/lib.rs" "src/tests.rs"),
     },
     Template {
         name: "names",
         about: "names for addresses, rented by the year",
-        files: files!("templates/names": "README.md" "src/lib.rs" "src/tests.rs"),
+        files: files!("templates/names": "README.md" "src/chain.rs" "src/lib.rs" "src/tests.rs"),
     },
 ];
 
 const SDK: &[(&str, &str)] = files!("aureon-sdk":
     "src/arithmetic.rs" "src/bytes.rs" "src/codec.rs" "src/context.rs" "src/entry.rs" "src/error.rs" "src/guard.rs"
     "src/hashing.rs" "src/lib.rs" "src/message.rs" "src/mock.rs" "src/mock/frames.rs" "src/mock/host.rs"
-    "src/mock/state.rs" "src/storage.rs" "src/wasm.rs" "src/wasm/allocator.rs" "src/wasm/host.rs" "src/wasm/panic.rs"
+    "src/mock/state.rs" "src/sandbox.rs" "src/sandbox/link.rs" "src/sandbox/receipt.rs" "src/storage.rs" "src/wasm.rs" "src/wasm/allocator.rs" "src/wasm/host.rs" "src/wasm/panic.rs"
     "src/wasm/raw.rs");
 
 const MACROS: &[(&str, &str)] = files!("aureon-sdk-macros":
@@ -179,7 +179,7 @@ aureon-sdk = {{ path = "sdk/aureon-sdk" }}
 }
 
 fn sdk_manifest() -> String {
-    let dependencies: Vec<String> = ["blake3", "ed25519-zebra", "keccak-asm", "sha2"]
+    let dependencies: Vec<String> = ["blake3", "ed25519-zebra", "keccak-asm", "serde_json", "sha2"]
         .into_iter()
         .map(root_line)
         .collect();
@@ -191,7 +191,7 @@ name = "aureon"
 [dependencies]
 aureon-sdk-macros = {{ path = "../aureon-sdk-macros" }}
 
-# Only the mock host hashes and verifies by itself; a contract asks the chain.
+# Only the mock host hashes and verifies by itself, and only tests talk to the sandbox; a contract asks the chain.
 [target.'cfg(not(target_arch = "wasm32"))'.dependencies]
 {}
 "#,
@@ -296,6 +296,7 @@ mod tests {
             "blake3",
             "ed25519-zebra",
             "keccak-asm",
+            "serde_json",
             "sha2",
             "proc-macro2",
             "quote",

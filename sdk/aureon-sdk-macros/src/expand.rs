@@ -238,7 +238,16 @@ fn mock_code(contract: &Contract) -> TokenStream {
     let deploy = entry(contract.only(Kind::Init).is_some(), "__deploy");
     let migrate = entry(contract.only(Kind::Migrate).is_some(), "__migrate");
     let query = entry(contract.all(Kind::Query).next().is_some(), "__query");
-    quote! { ::aureon::mock::Code { deploy: #deploy, call: __call, query: #query, migrate: #migrate } }
+    quote! {
+        ::aureon::mock::Code {
+            path: ::core::module_path!(),
+            interface: INTERFACE,
+            deploy: #deploy,
+            call: __call,
+            query: #query,
+            migrate: #migrate,
+        }
+    }
 }
 
 fn client_type(name: &Ident, visibility: &syn::Visibility) -> TokenStream {

@@ -63,6 +63,8 @@ pub mod hashing;
 mod message;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod mock;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod sandbox;
 mod storage;
 #[cfg(target_arch = "wasm32")]
 mod wasm;

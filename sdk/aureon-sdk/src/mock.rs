@@ -14,7 +14,7 @@ mod state;
 use core::cell::RefCell;
 
 use crate::codec::{Decode, decode};
-use crate::{Address, CallError, Event, String, Vec};
+use crate::{Address, CallError, Event, String, Vec, sandbox};
 
 pub use state::Log;
 use state::State;
@@ -26,6 +26,10 @@ std::thread_local! {
 /// The entry points of a contract.
 #[derive(Clone, Copy)]
 pub struct Code {
+    /// The module in the source, beginning with its crate.
+    pub path: &'static str,
+    /// Its interface as JSON.
+    pub interface: &'static str,
     /// The constructor.
     pub deploy: Option<fn()>,
     /// State-changing functions, by name.
@@ -132,6 +136,9 @@ impl Chain {
 ///
 /// If its constructor fails, or there is input and no constructor.
 pub fn deploy(code: Code, input: Vec<u8>, value: u64) -> Result<Address, CallError> {
+    if sandbox::is_running() {
+        return sandbox::deploy(&code, &input, value);
+    }
     let address = STATE.with_borrow_mut(|state| {
         state.nonce += 1;
         state::address_of(&[b"contract", &state.sender.0, &state.nonce.to_be_bytes()])
@@ -157,6 +164,9 @@ pub fn deploy(code: Code, input: Vec<u8>, value: u64) -> Result<Address, CallErr
 ///
 /// If the new code has no `migrate`, or it fails.
 pub fn upgrade(address: Address, code: Code, input: Vec<u8>) -> Result<(), CallError> {
+    if sandbox::is_running() {
+        return sandbox::upgrade(&address, &code, &input);
+    }
     let Some(entry) = code.migrate else {
         return Err(frames::failed("the new code has no entry point `migrate`"));
     };

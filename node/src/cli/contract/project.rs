@@ -1,4 +1,4 @@
-//! `contract new`, `contract build`: a contract's project on this machine.
+//! `contract new`, `contract build`, `contract test`: a contract's project on this machine.
 
 use std::path::PathBuf;
 
@@ -40,9 +40,30 @@ pub struct Build {
     /// The folder with the project's Cargo.toml
     #[arg(default_value = ".")]
     folder: PathBuf,
+    /// Refuse to change Cargo.lock
+    #[arg(long)]
+    locked: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    aureon-node contract test gold\n  \
+    aureon-node contract test gold -- transfer\n\n\
+    Builds the contract, runs its ordinary tests, then those that are marked #[ignore]: they run the module on this \
+    program's machine (aureon::sandbox in the SDK). What stands after -- goes to the tests.")]
+pub struct Test {
+    /// The folder with the project's Cargo.toml
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+    /// Refuse to change Cargo.lock
+    #[arg(long)]
+    locked: bool,
+    /// Names of tests, or parts of them
+    #[arg(last = true)]
+    filters: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -73,6 +94,7 @@ pub fn new(arguments: &New) -> Result<(), Failure> {
 pub fn build(arguments: &Build) -> Result<(), Failure> {
     let project = Project {
         folder: arguments.folder.clone(),
+        locked: arguments.locked,
         ..Project::default()
     };
     let built = build::build(&project, &mut |line| output::remark(line)).map_err(Failure::failed)?;
@@ -90,4 +112,17 @@ pub fn build(arguments: &Build) -> Result<(), Failure> {
     modules
         .iter()
         .try_for_each(|module| output::line(format!("{} ({} bytes)", module.path.display(), module.bytes)))
+}
+
+pub fn test(arguments: &Test) -> Result<(), Failure> {
+    let project = Project {
+        folder: arguments.folder.clone(),
+        locked: arguments.locked,
+        ..Project::default()
+    };
+    let node = std::env::current_exe()
+        .map_err(|error| Failure::failed(format!("where this program is cannot be found out: {error}")))?;
+    let say = &mut |line: &str| output::remark(line);
+    let built = build::build(&project, say).map_err(Failure::failed)?;
+    build::test(&project, &built, &node, &arguments.filters, say).map_err(Failure::failed)
 }

@@ -146,4 +146,6 @@ pub mod escrow {
 }
 
 #[cfg(test)]
+mod chain;
+#[cfg(test)]
 mod tests;

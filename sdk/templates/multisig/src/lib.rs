@@ -250,4 +250,6 @@ pub mod multisig {
 }
 
 #[cfg(test)]
+mod chain;
+#[cfg(test)]
 mod tests;

@@ -254,4 +254,6 @@ pub mod names {
 }
 
 #[cfg(test)]
+mod chain;
+#[cfg(test)]
 mod tests;

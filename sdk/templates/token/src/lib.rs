@@ -223,4 +223,6 @@ pub mod token {
 }
 
 #[cfg(test)]
+mod chain;
+#[cfg(test)]
 mod tests;
