@@ -7,6 +7,7 @@
 )]
 
 mod authorities;
+mod by_name;
 mod cli;
 mod contracts;
 mod engines;
@@ -17,5 +18,6 @@ mod pow;
 mod rest;
 mod sign_mark;
 mod support;
+mod templates;
 mod testnet;
 mod validators;

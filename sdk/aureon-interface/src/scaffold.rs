@@ -125,7 +125,7 @@ pub fn create(parent: &Path, name: &str, template: &str) -> Result<PathBuf, Scaf
 fn files(template: &Template, name: &str) -> Vec<(String, String)> {
     let mut files: Vec<(String, String)> = vec![
         ("Cargo.toml".to_owned(), project_manifest(name)),
-        ("Cargo.lock".to_owned(), LOCK.to_owned()),
+        ("Cargo.lock".to_owned(), project_lock(name)),
         (".cargo/config.toml".to_owned(), CARGO_CONFIG.to_owned()),
         (".gitignore".to_owned(), "/target\n".to_owned()),
         ("sdk/aureon-sdk/Cargo.toml".to_owned(), sdk_manifest()),
@@ -176,6 +176,22 @@ aureon-sdk = {{ path = "sdk/aureon-sdk" }}
 
 {profile}"#
     )
+}
+
+/// The lock file of the templates with the project in their place: complete, so that `--locked` builds.
+fn project_lock(name: &str) -> String {
+    let project =
+        format!("[[package]]\nname = \"{name}\"\nversion = \"0.1.0\"\ndependencies = [\n \"aureon-sdk\",\n]");
+    let (head, packages) = LOCK.split_once("\n\n").unwrap_or((LOCK, ""));
+    let of_template = |package: &&str| {
+        let named = |template: &Template| package.contains(&format!("name = \"{}\"\n", template.name));
+        !TEMPLATES.iter().any(named)
+    };
+    let mut packages: Vec<&str> = packages.trim_end().split("\n\n").filter(of_template).collect();
+    packages.push(&project);
+    // As cargo sorts them: by name. The line of the name is the first that differs.
+    packages.sort_by_key(|package| package.lines().nth(1).map(|line| line.trim_end_matches('"')));
+    format!("{head}\n\n{}\n", packages.join("\n\n"))
 }
 
 fn sdk_manifest() -> String {
@@ -288,6 +304,17 @@ mod tests {
             create(folder.path(), "a", "token"),
             Err(ScaffoldError::Exists(_))
         ));
+    }
+
+    #[test]
+    fn a_lock_file_holds_the_project_and_no_template() {
+        let lock = project_lock("my-coin");
+        assert!(
+            lock.contains("name = \"my-coin\"\nversion = \"0.1.0\"\ndependencies = [\n \"aureon-sdk\",\n]\n")
+        );
+        assert!(!lock.contains("name = \"escrow\"") && lock.contains("name = \"syn\""));
+        let packages = |lock: &str| lock.matches("[[package]]").count();
+        assert_eq!(packages(&lock), packages(LOCK) + 1 - TEMPLATES.len());
     }
 
     #[test]

@@ -83,7 +83,6 @@ impl Sandbox {
     ///
     /// If the node cannot be started: the message says what to do. And if this thread has a sandbox already.
     #[must_use]
-    #[expect(clippy::new_ret_no_self, reason = "it starts a process")]
     pub fn start() -> Self {
         Self::start_with(&[])
     }

@@ -1,5 +1,5 @@
 //! Money kept between a buyer and a seller until the deal is done, or its time is over.
-#![no_std]
+#![cfg_attr(not(test), no_std)]
 
 /// Money kept between a buyer and a seller until the deal is done, or its time is over.
 #[aureon::contract]

@@ -1,5 +1,5 @@
 //! A wallet of several owners, of whom some number must agree.
-#![no_std]
+#![cfg_attr(not(test), no_std)]
 
 /// A wallet of several owners, of whom some number must agree.
 #[aureon::contract]

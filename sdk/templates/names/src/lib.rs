@@ -1,5 +1,5 @@
 //! Names for addresses, rented by the year.
-#![no_std]
+#![cfg_attr(not(test), no_std)]
 
 /// Names for addresses, rented by the year.
 #[aureon::contract]

@@ -1,5 +1,5 @@
 //! A fungible token with allowances.
-#![no_std]
+#![cfg_attr(not(test), no_std)]
 
 /// A fungible token with allowances.
 #[aureon::contract]

@@ -1,0 +1,153 @@
+//! `contract test`, as authors use it: with their own cargo, on projects of theirs.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use aureon_interface::scaffold;
+
+use crate::support::{binary, stderr, text};
+
+/// Apart from the folder that the cargo of this test has locked; the tests of `aureon-interface` use it too.
+pub fn target_folder() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("contracts")
+}
+
+pub fn templates() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../sdk/templates")
+        .canonicalize()
+        .unwrap()
+}
+
+/// A project in a folder that stays, so that its builds do not pile up.
+fn project(name: &str, files: &[(&str, &str)]) -> PathBuf {
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("projects");
+    let folder = parent.join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).unwrap();
+    }
+    scaffold::create(&parent, name, "token").unwrap();
+    for (path, content) in files {
+        fs::write(folder.join(path), content).unwrap();
+    }
+    folder
+}
+
+fn contract_test(folder: &Path) -> String {
+    let output = binary()
+        .args(["contract", "test", "--locked", text(folder)])
+        .env("CARGO_TARGET_DIR", target_folder())
+        .output()
+        .unwrap();
+    let said = said(&output);
+    assert!(output.status.success(), "{said}");
+    said
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), stderr(output))
+}
+
+#[test]
+fn the_templates_pass_their_tests_on_the_chain() {
+    let said = contract_test(&templates());
+    for test in [
+        "chain::tokens_move_for_little_gas ... ok",
+        "chain::after_the_deadline_the_buyer_is_paid_back ... ok",
+        "chain::two_of_three_pay_and_call ... ok",
+        "chain::a_name_is_rented_for_a_year ... ok",
+        "tests::two_of_three_pay ... ok",
+    ] {
+        assert!(said.contains(test), "{test}: {said}");
+    }
+}
+
+#[test]
+fn mock_and_chain_agree_on_the_token() {
+    let folder = project(
+        "agreeing-token",
+        &[("src/chain.rs", include_str!("../fixtures/token_chain.rs"))],
+    );
+    let said = contract_test(&folder);
+    assert!(said.contains("chain::mock_and_chain_agree ... ok"), "{said}");
+}
+
+#[test]
+fn mock_and_chain_agree_on_failures_and_panics_are_in_the_receipt() {
+    let folder = project(
+        "faulty",
+        &[
+            ("src/lib.rs", include_str!("../fixtures/faulty.rs")),
+            ("src/chain.rs", include_str!("../fixtures/faulty_chain.rs")),
+        ],
+    );
+    let said = contract_test(&folder);
+    assert!(said.contains("chain::mock_and_chain_agree ... ok"), "{said}");
+    assert!(said.contains("chain::a_panic_is_in_the_receipt ... ok"), "{said}");
+}
+
+#[test]
+fn without_the_node_unit_tests_run_and_the_others_say_what_they_need() {
+    let folder = project("lonely", &[]);
+    let cargo = |arguments: &[&str]| {
+        let output = Command::new("cargo")
+            .current_dir(&folder)
+            .args(["test", "--locked", "--lib", "--"])
+            .args(arguments)
+            .env("CARGO_TARGET_DIR", target_folder())
+            .env("AUREON_NODE", "/nowhere/aureon-node")
+            .env_remove("AUREON_CONTRACTS")
+            .output()
+            .unwrap();
+        (output.status.success(), said(&output))
+    };
+    let (passed, said) = cargo(&[]);
+    assert!(passed, "{said}");
+    assert!(
+        said.contains("ignored, on the chain: aureon-node contract test"),
+        "{said}"
+    );
+    let (passed, said) = cargo(&["--ignored"]);
+    assert!(!passed);
+    for words in [
+        "/nowhere/aureon-node",
+        "run it by `aureon-node contract test`",
+        "set AUREON_NODE",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}
+
+#[test]
+fn a_sandbox_over_pipes_answers_each_line_and_ends_with_its_input() {
+    use std::{io::Write as _, process::Stdio};
+    let start = |options: &[&str]| {
+        let mut child = binary();
+        child.args(["contract", "sandbox"]).args(options);
+        child
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        child.spawn().unwrap()
+    };
+    let mut child = start(&["--gas-price", "1"]);
+    let requests =
+        b"{\"do\": \"account\", \"name\": \"ann\", \"balance\": 5}\nno json \xff\n{\"do\": \"head\"}";
+    child.stdin.take().unwrap().write_all(requests).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let answers = String::from_utf8(output.stdout).unwrap();
+    let [account, wrong, head] = &answers.lines().collect::<Vec<_>>()[..] else {
+        panic!("{answers}")
+    };
+    assert!(account.contains("\"balance\":5"), "{account}");
+    assert!(wrong.starts_with("{\"error\":\"the line is no JSON"), "{wrong}");
+    assert!(head.contains("\"height\":1"), "{head}");
+
+    let output = start(&["--block-time", "0"]).wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("block_time_ms"), "{}", stderr(&output));
+}
