@@ -16,7 +16,11 @@
 //!   the finality depth);
 //! - one validator set per height, and a valid certificate or enough work for every block;
 //! - the state of every head has the root that its header names;
-//! - the supply with all rewards, to the unit, the system account included;
+//! - the supply with all rewards, to the unit, the system account and all contracts included;
+//! - no honest node refuses what an honest one has made, or cannot import what the network decided;
+//! - equal receipts for equal blocks, under the root that the header names;
+//! - every contract has the code, the admin and the storage that the receipts of the node's own chain tell of, also
+//!   after crashes and after a branch lost, and answers questions accordingly;
 //! - a validator never contradicts what it signed, in all its lives; an attacker that does so is punished,
 //!   if an honest validator that stayed up held both halves before it finalized that height;
 //! - a head that a node has announced is still there after a crash, or a heavier one;
@@ -41,6 +45,7 @@ mod cast;
 pub mod cluster;
 mod disk;
 mod load;
+mod machine;
 mod node;
 mod random;
 mod scenario;

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use aureon_chain::{mempool, system::genesis_state};
+use aureon_chain::{execution::contracts::ContractMachine, mempool, system::genesis_state};
 use aureon_consensus::{Now, SignMark};
 use aureon_node::{
     adapters::{Contracts, UnknownCostTable, consensus_log::ConsensusLog},
@@ -24,13 +24,14 @@ use aureon_node::{
 };
 use aureon_protocol::{PeerId, Status, Topic};
 use aureon_storage::{BlockStore, FlushPolicy, StateStore, StorageError};
-use aureon_types::{Address, Amount, SecretKey};
+use aureon_types::{Address, Amount, Genesis, SecretKey};
 use bytes::Bytes;
 
 use crate::{
     attackers::Attacker,
     cast::{Cast, SetupError, WALL_MS},
     disk::{Disks, LogDisk},
+    machine,
     scenario::Micros,
 };
 
@@ -145,6 +146,8 @@ pub(crate) struct Node {
     pub attacker: Option<Box<dyn Attacker>>,
     /// What its state holds beyond the genesis. For simulations that must fail.
     pub conjured: Option<(Address, Amount)>,
+    /// What is wrong with its contract machine. For simulations that must fail.
+    pub machine_fault: Option<machine::Fault>,
 }
 
 impl Node {
@@ -166,6 +169,7 @@ impl Node {
             announced: None,
             attacker: None,
             conjured: None,
+            machine_fault: None,
         })
     }
 
@@ -193,7 +197,7 @@ impl Node {
             chain,
             blocks: Arc::new(blocks),
             states: Arc::new(states),
-            machine: Arc::new(Contracts::new(&genesis, None)?),
+            machine: self.machine(&genesis, index)?,
         };
         let (ledger, work) = Ledger::open(services.clone())?;
         let (log, recovered) = ConsensusLog::open(self.disks.log.clone())?;
@@ -253,6 +257,20 @@ impl Node {
             tokens: 0,
         });
         Ok(effects)
+    }
+
+    /// The first node compiles for itself in each of its lives, the others find what is compiled: it makes no
+    /// difference.
+    fn machine(&self, genesis: &Genesis, index: usize) -> Result<Arc<dyn ContractMachine>, UnknownCostTable> {
+        let machine = if index == 0 {
+            Arc::new(Contracts::new(genesis, None)?)
+        } else {
+            machine::shared(genesis)?
+        };
+        Ok(match self.machine_fault {
+            Some(fault) => machine::faulty(machine, fault),
+            None => machine,
+        })
     }
 
     /// Does a job of the ledger thread.

@@ -165,6 +165,12 @@ pub enum Sabotage {
     AcceptBadRoot,
     /// Attackers pass for honest, so what they do is to be noticed by itself.
     Undeclared,
+    /// The contract machine of one node takes one gas more for each run.
+    DearMachine,
+    /// The contract machine of one node stores other values.
+    OtherValues,
+    /// The contract machines of all nodes agree and do not store all that they are told to.
+    ForgetfulMachines,
 }
 
 /// A crash that is to come.

@@ -3,6 +3,8 @@
 mod attack;
 mod checks;
 mod clients;
+mod contracts;
+mod ending;
 mod event;
 mod faults;
 mod gossip;
@@ -21,6 +23,7 @@ use crate::{
     attackers::Conspiracy,
     cast::{Cast, SetupError},
     load::Load,
+    machine,
     node::{Node, Running},
     random::Random,
     scenario::{DiskFailure, MILLISECOND, Micros, SECOND, Sabotage, Scenario},
@@ -145,6 +148,12 @@ impl Simulation {
                 self.nodes[liar].conjured =
                     Some((self.cast.pauper.address(), aureon_types::Amount(1_000_000)));
             }
+            Sabotage::DearMachine => self.nodes[1].machine_fault = Some(machine::Fault::Dear),
+            Sabotage::OtherValues => self.nodes[1].machine_fault = Some(machine::Fault::OtherValues),
+            Sabotage::ForgetfulMachines => self
+                .nodes
+                .iter_mut()
+                .for_each(|node| node.machine_fault = Some(machine::Fault::Forgetful)),
         }
     }
 

@@ -58,6 +58,10 @@ struct Total {
     crashes: u64,
     torn: u64,
     included: u64,
+    contracts: u64,
+    calls: u64,
+    failed_calls: u64,
+    undone_calls: u64,
     sets: u64,
     offences: u64,
     reorgs: u64,
@@ -73,6 +77,10 @@ impl Total {
         self.crashes += report.crashes;
         self.torn += report.torn;
         self.included += report.included;
+        self.contracts += report.contracts;
+        self.calls += report.contract_calls;
+        self.failed_calls += report.failed_calls;
+        self.undone_calls += report.undone_calls;
         self.sets += report.sets;
         self.offences += report.offences;
         self.reorgs += report.reorgs;
@@ -133,12 +141,16 @@ fn main() -> ExitCode {
         let start = Instant::now();
         let total = run_all(&arguments, engine, kind);
         println!(
-            "{engine} {kind}: {} seeds, {} blocks, {} crashes ({} in the middle of a sync), {} transactions included, {} validator sets, {} contradictions, highest round {}, {} reorgs, {} blocks at most, {:.1} s",
+            "{engine} {kind}: {} seeds, {} blocks, {} crashes ({} in the middle of a sync), {} transactions included, {} contracts, {} of their transactions done, {} failed, {} undone, {} validator sets, {} contradictions, highest round {}, {} reorgs, {} blocks at most, {:.1} s",
             total.runs,
             total.blocks,
             total.crashes,
             total.torn,
             total.included,
+            total.contracts,
+            total.calls,
+            total.failed_calls,
+            total.undone_calls,
             total.sets,
             total.offences,
             total.highest_round,

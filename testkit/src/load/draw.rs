@@ -1,4 +1,4 @@
-//! What clients submit: transfers and, by engine, everything else that a transaction can do, allowed or not.
+//! What clients submit: transfers, contracts and, by engine, everything else that a transaction can do, allowed or not.
 
 use aureon_types::{
     Action, Address, Amount, GenesisId, PublicKey, SecretKey, SignedTransaction, Transaction,
@@ -13,6 +13,24 @@ use crate::{
 
 /// Most transactions that one submission carries.
 const MOST: u64 = 4;
+/// Of a hundred actions so many are about contracts.
+const CONTRACTS: u64 = 40;
+
+/// An action, and the gas that its sender is willing to pay for.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub action: Action,
+    pub gas_limit: u64,
+}
+
+impl From<Action> for Wanted {
+    fn from(action: Action) -> Self {
+        Self {
+            gas_limit: action.gas(),
+            action,
+        }
+    }
+}
 
 /// A step of a reserve node's life as a validator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,23 +53,23 @@ impl Load {
             60..70 => {
                 let nonce = self.senders[sender].nonce + random.between(1, 3);
                 let action = self.transfer(random);
-                allowed(vec![self.signed(sender, nonce, 1, action)])
+                allowed(vec![self.signed(sender, nonce, 1, action.into())])
             }
             70..80 => allowed(vec![self.replacement(sender, random)]),
             80..85 => {
                 let action = self.transfer(random);
-                allowed(vec![self.signed(sender, 0, 3, action)])
+                allowed(vec![self.signed(sender, 0, 3, action.into())])
             }
             85..90 => {
                 let action = self.transfer(random);
-                let transaction = self.transaction(&self.pauper, 0, 1, action);
+                let transaction = self.transaction(&self.pauper, 0, 1, action.into());
                 forbidden(transaction.sign(&self.pauper, &self.network))
             }
             90..95 => {
                 let action = self.transfer(random);
                 let Self { senders, .. } = self;
                 let (key, nonce) = (senders[sender].key.clone(), senders[sender].nonce);
-                let transaction = self.transaction(&key, nonce, 1, action);
+                let transaction = self.transaction(&key, nonce, 1, action.into());
                 forbidden(transaction.sign(&key, &GenesisId([9; 32])))
             }
             _ => {
@@ -97,7 +115,7 @@ impl Load {
         };
         let mut submissions = Vec::new();
         for signer in signers {
-            submissions.push(allowed(vec![self.next_with(signer, 2, action.clone())]));
+            submissions.push(allowed(vec![self.next_with(signer, 2, action.clone().into())]));
         }
         submissions
     }
@@ -109,13 +127,14 @@ impl Load {
     }
 
     fn next_of(&mut self, sender: usize, random: &mut Random) -> SignedTransaction {
-        let (price, action) = (random.between(1, 3), self.action(sender, random));
-        self.next_with(sender, price, action)
+        let nonce = self.senders[sender].nonce;
+        let (price, wanted) = (random.between(1, 3), self.wanted(sender, nonce, random));
+        self.next_with(sender, price, wanted)
     }
 
-    fn next_with(&mut self, sender: usize, price: u64, action: Action) -> SignedTransaction {
+    fn next_with(&mut self, sender: usize, price: u64, wanted: Wanted) -> SignedTransaction {
         let nonce = self.senders[sender].nonce;
-        let signed = self.signed(sender, nonce, price, action);
+        let signed = self.signed(sender, nonce, price, wanted);
         self.senders[sender].nonce += 1;
         self.senders[sender].latest.insert(nonce, signed.clone());
         signed
@@ -126,10 +145,18 @@ impl Load {
         let Some(nonce) = self.senders[sender].nonce.checked_sub(1) else {
             return self.next_of(sender, random);
         };
-        let action = self.action(sender, random);
-        let signed = self.signed(sender, nonce, 9, action);
+        let wanted = self.wanted(sender, nonce, random);
+        let signed = self.signed(sender, nonce, 9, wanted);
         self.senders[sender].latest.insert(nonce, signed.clone());
         signed
+    }
+
+    fn wanted(&mut self, sender: usize, nonce: u64, random: &mut Random) -> Wanted {
+        if random.percent(CONTRACTS) {
+            let owner = (sender, self.senders[sender].key.address());
+            return self.contracts.draw(owner, nonce, &self.recipients, random);
+        }
+        self.action(sender, random).into()
     }
 
     fn action(&self, sender: usize, random: &mut Random) -> Action {
@@ -204,21 +231,21 @@ impl Load {
         }
     }
 
-    fn signed(&self, sender: usize, nonce: u64, price: u64, action: Action) -> SignedTransaction {
+    fn signed(&self, sender: usize, nonce: u64, price: u64, wanted: Wanted) -> SignedTransaction {
         let key = &self.senders[sender].key;
-        self.transaction(key, nonce, price, action)
+        self.transaction(key, nonce, price, wanted)
             .sign(key, &self.network)
     }
 
-    fn transaction(&self, key: &SecretKey, nonce: u64, gas_price: u64, action: Action) -> Transaction {
+    fn transaction(&self, key: &SecretKey, nonce: u64, gas_price: u64, wanted: Wanted) -> Transaction {
         Transaction {
             network: self.network.network_hint(),
             public_key: key.public_key(),
             nonce,
-            gas_limit: action.gas(),
+            gas_limit: wanted.gas_limit,
             gas_price,
             last_valid_height: None,
-            action,
+            action: wanted.action,
         }
     }
 }

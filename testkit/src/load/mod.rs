@@ -1,5 +1,6 @@
 //! Clients: what they submit, what they are answered, and what must become of it.
 
+mod contracts;
 mod draw;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use aureon_node::{
 };
 use aureon_types::{Address, GenesisId, SecretKey, SignedTransaction, TransactionId};
 
+pub(crate) use contracts::counts;
 pub(crate) use draw::Step;
 
 use crate::{
@@ -65,6 +67,7 @@ pub(crate) struct Load {
     senders: Vec<Sender>,
     pauper: SecretKey,
     recipients: Vec<Address>,
+    contracts: contracts::Contracts,
     pending: BTreeMap<(usize, ReplyToken), Pending>,
     promises: Vec<Promise>,
     resubmitted: bool,
@@ -92,11 +95,17 @@ impl Load {
             senders: senders.collect(),
             pauper: cast.pauper.clone(),
             recipients: recipients.collect(),
+            contracts: contracts::Contracts::default(),
             pending: BTreeMap::new(),
             promises: Vec::new(),
             resubmitted: false,
             refused: 0,
         }
+    }
+
+    /// Where contracts may stand, each once or more often.
+    pub fn contracts(&self) -> impl Iterator<Item = Address> + '_ {
+        self.contracts.addresses()
     }
 
     pub fn await_reply(&mut self, node: usize, life: u32, reply: ReplyToken, submission: Submission) {

@@ -5,21 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use aureon_chain::{
     assembly::ProposedBlock,
     execution::{StateCommitment as _, StateReader as _},
+    sync::ImportFault,
 };
-use aureon_consensus::pow;
-use aureon_node::{adapters::View, core::HeadChange};
+use aureon_node::{
+    adapters::View,
+    core::{BodyFault, Done, HeadChange},
+};
 use aureon_protocol::{Status, Topic};
 use aureon_storage::StorageError;
-use aureon_types::{Amount, BlockId, CommitCertificate, ValidatorSet};
+use aureon_types::{Amount, BlockId, ValidatorSet};
 
 use super::{
     Simulation,
+    contracts::{Books, look_up},
     punished::{Occasion, occasion},
 };
-use crate::{node::Running, scenario::SECOND};
-
-/// Accounts read at once when all are added up.
-const PAGE: usize = 64;
+use crate::node::Running;
 
 /// What the invariants remember.
 #[derive(Default)]
@@ -33,7 +34,9 @@ pub(super) struct Checks {
     /// How far each node's chain was looked at.
     looked: BTreeMap<usize, u64>,
     /// Who decides each height.
-    sets: BTreeMap<u64, ValidatorSet>,
+    pub(super) sets: BTreeMap<u64, ValidatorSet>,
+    /// What contracts hold.
+    pub(super) books: Books,
 }
 
 impl Simulation {
@@ -63,6 +66,42 @@ impl Simulation {
         }
     }
 
+    /// An honest node finds nothing wrong with what another has made, or with what the network has decided.
+    pub(super) fn check_refused(&mut self, node: usize, done: &Done) {
+        if !self.nodes[node].honest {
+            return;
+        }
+        match done {
+            Done::Executed {
+                block_id,
+                result: Err(BodyFault::Invalid(reason)),
+            } => {
+                if let Some((maker, height)) = self.honest_maker(block_id) {
+                    self.violate(format!(
+                        "node {node} refuses block {height} of honest node {maker}: {reason}"
+                    ));
+                }
+            }
+            Done::Imported(imported) => {
+                if let Some((height, ImportFault::Ours(reason))) = &imported.failure {
+                    self.violate(format!("node {node} cannot import block {height}: {reason}"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The honest node that has made a block and still has it, and the block's height.
+    fn honest_maker(&self, id: &BlockId) -> Option<(usize, u64)> {
+        self.honest().find_map(|maker| {
+            let node = &self.nodes[maker];
+            let header = node.running.as_ref()?.services.blocks.header_by_id(id);
+            let header = header.ok().flatten()?;
+            let is_its_own = node.key.as_ref()?.address() == header.header().proposer;
+            is_its_own.then_some((maker, header.header().height))
+        })
+    }
+
     /// A head that was announced is a promise.
     pub(super) fn announce(&mut self, node: usize, status: Status) {
         let known = self.nodes[node].announced.get_or_insert(status);
@@ -80,6 +119,7 @@ impl Simulation {
         let undone = u64::try_from(change.undone.len()).unwrap_or(u64::MAX);
         self.report.reorgs += u64::from(undone > 0);
         self.report.deepest_reorg = self.report.deepest_reorg.max(undone);
+        self.count_undone(node, change);
         if self.nodes[node].honest {
             self.report.height = self.report.height.max(status.height);
             self.announce(node, status);
@@ -169,11 +209,11 @@ impl Simulation {
                 Some(decided) if decided != id => {
                     return Err(format!("block {height} is {id}, elsewhere it is {decided}"));
                 }
-                Some(_) => {}
+                Some(_) => drop(look_up(blocks, height)?),
                 None => {
-                    let block = blocks.block_by_height(height).map_err(told)?;
-                    let count = block.map_or(0, |block| block.transactions().len());
-                    self.report.included += u64::try_from(count).unwrap_or(u64::MAX);
+                    let (block, receipts) = look_up(blocks, height)?;
+                    self.report.included += u64::try_from(receipts.len()).unwrap_or(u64::MAX);
+                    self.report.count_calls(&block, &receipts);
                 }
             }
         }
@@ -198,6 +238,7 @@ impl Simulation {
             ));
         }
         self.checks.looked.insert(node, last_final.max(from));
+        self.look_at_contracts(node)?;
         self.look_at_sets(node)
     }
 
@@ -228,123 +269,11 @@ impl Simulation {
 
     fn supply(&self, view: &View) -> Result<Amount, aureon_chain::execution::StateError> {
         let mut total = 0_u64;
-        for address in &self.cast.addresses {
+        let contracts: BTreeSet<_> = self.load.contracts().collect();
+        for address in self.cast.addresses.iter().chain(&contracts) {
             total = total.saturating_add(view.account(address)?.unwrap_or_default().balance.0);
         }
         Ok(Amount(total))
-    }
-
-    /// Once nothing goes wrong any more: whether all nodes have come as far as they should.
-    pub(super) fn look_whether_finished(&mut self) {
-        let Some(goal) = self.goal.filter(|_| self.moved) else {
-            return;
-        };
-        self.moved = false;
-        let healed_at = goal.saturating_sub(self.scenario.blocks_after);
-        // Where blocks are mined, all must have come to the same one.
-        let at_goal = |node: usize| {
-            let running = self.nodes[node].running.as_ref()?;
-            running.services.blocks.block_id(goal).ok().flatten()
-        };
-        let blocks: BTreeSet<_> = self.honest().map(at_goal).collect();
-        self.finished = self.load.is_resubmitted()
-            && blocks.len() == 1
-            && self.unpunished(healed_at).next().is_none()
-            && self.honest().all(|node| {
-                self.nodes[node].running.as_ref().is_some_and(|running| {
-                    running.core.head().0 >= goal && self.load.is_settled(running.core.view())
-                })
-            });
-    }
-
-    pub(super) fn on_deadline(&mut self) {
-        let goal = self.goal.unwrap_or(0);
-        let nodes = self.nodes.iter().map(|node| match &node.running {
-            None => "down".to_owned(),
-            Some(running) => {
-                let status = running.core.status(node.now(self.now));
-                let settled = self.load.is_settled(running.core.view());
-                format!(
-                    "height {} round {} {:?}, {:?}, {} peers, pool {:?}, nonces settled: {settled}, sync {:?}, waits for {}",
-                    status.height,
-                    status.consensus.round,
-                    status.consensus.step,
-                    status.consensus.signing,
-                    status.peers,
-                    status.mempool,
-                    status.sync,
-                    status.consensus.waiting_for
-                )
-            }
-        });
-        let nodes: Vec<String> = nodes.collect();
-        let unpunished: Vec<_> = self
-            .unpunished(goal.saturating_sub(self.scenario.blocks_after))
-            .collect();
-        let seconds = self.scenario.deadline / SECOND;
-        self.violate(format!(
-            "after {seconds} s not all nodes have reached height {goal}: {nodes:#?}, unpunished: {unpunished:?}"
-        ));
-    }
-
-    /// What can be looked at only at the end.
-    pub(super) fn check_end(&mut self) {
-        self.call_off_disk_failure();
-        let nodes: Vec<usize> = self.honest().collect();
-        for node in nodes {
-            if let Err(what) = self.look_at_disk(node) {
-                return self.violate(format!("node {node}, at the end: {what}"));
-            }
-        }
-        if let Err(what) = self.load.check_admitted(&self.nodes) {
-            self.violate(what);
-        }
-    }
-
-    /// Every account on disk, and a valid certificate for every block.
-    fn look_at_disk(&mut self, node: usize) -> Result<(), String> {
-        let Some(running) = &self.nodes[node].running else {
-            return Err("it is down".to_owned());
-        };
-        let services = &running.services;
-        services.states.flush().map_err(told)?;
-        let total = added_up(&services.states).map_err(told)?;
-        // The ledger may be a block ahead of the core.
-        let due = self.cast.chain.genesis.supply_at(services.states.head().height());
-        if total != due.0 {
-            return Err(format!(
-                "all accounts together hold {total} base units instead of {due}"
-            ));
-        }
-        let mut parent = BlockId(self.cast.chain.genesis_id.0);
-        for height in 1..=running.core.head().0 {
-            let header = services.blocks.header_by_height(height).map_err(told)?;
-            let header = header.ok_or_else(|| format!("block {height} is missing"))?;
-            if header.header().parent_id != parent {
-                return Err(format!("block {height} does not follow block {parent}"));
-            }
-            parent = header.id();
-            if self.cast.is_mined() {
-                pow::check_work(&header).map_err(told)?;
-                continue;
-            }
-            let certificate = services
-                .blocks
-                .certificate(height)
-                .map_err(told)?
-                .unwrap_or_default();
-            let certificate = CommitCertificate::decode(&certificate).map_err(told)?;
-            let set = self.checks.sets.get(&height);
-            let set = set.ok_or_else(|| format!("nobody decides block {height}"))?;
-            certificate
-                .verify(set, &self.cast.chain.genesis_id)
-                .map_err(told)?;
-            if certificate.block_id != parent {
-                return Err(format!("the certificate of block {height} is of another block"));
-            }
-            self.report.highest_round = self.report.highest_round.max(certificate.round);
-        }
-        Ok(())
     }
 }
 
@@ -364,20 +293,6 @@ fn status_of(running: &Running) -> Status {
     }
 }
 
-fn told(error: impl std::fmt::Display) -> String {
+pub(super) fn told(error: impl std::fmt::Display) -> String {
     error.to_string()
-}
-
-fn added_up(states: &aureon_storage::StateStore) -> Result<u64, StorageError> {
-    let (mut total, mut after) = (0_u64, None);
-    loop {
-        let page = states.list(after.as_ref(), PAGE)?;
-        let Some((last, ..)) = page.last() else {
-            return Ok(total);
-        };
-        after = Some(*last);
-        total = page.iter().fold(total, |total, (_, _, account)| {
-            total.saturating_add(account.balance.0)
-        });
-    }
 }

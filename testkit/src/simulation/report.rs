@@ -41,6 +41,14 @@ pub struct Report {
     pub refused: u64,
     /// Transactions in blocks.
     pub included: u64,
+    /// Contracts that were deployed, in blocks that all agree on.
+    pub contracts: u64,
+    /// Transactions about contracts that did what they say, in such blocks.
+    pub contract_calls: u64,
+    /// Transactions about contracts that failed, in such blocks.
+    pub failed_calls: u64,
+    /// Transactions about contracts in blocks that a node undid, because another branch won.
+    pub undone_calls: u64,
     /// Contradictions of attackers of which an honest validator held both halves in time.
     pub offences: u64,
     /// Different validator sets.

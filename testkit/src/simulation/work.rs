@@ -63,6 +63,9 @@ impl Simulation {
         if matches!(done, Some(Done::Failed { .. })) && self.power_goes(node) {
             return;
         }
+        if let Some(done) = &done {
+            self.check_refused(node, done);
+        }
         let heard_after = self.random.between(100, 5_000);
         if let Some(running) = self.running(node) {
             running.ledger_done = Some(done);

@@ -34,6 +34,37 @@ fn accepting_a_bad_root_is_noticed() {
     );
 }
 
+/// A machine that counts or stores otherwise parts with the others at the first block in which that matters.
+#[test]
+fn a_contract_machine_that_differs_is_noticed_with_height_and_difference() {
+    for (sabotage, difference) in [(Sabotage::DearMachine, "gas"), (Sabotage::OtherValues, "root")] {
+        for engine in Engine::ALL {
+            let found = violation(Scenario::new(engine, Kind::Calm, 0).with(sabotage)).unwrap_or_default();
+            let is_named = ["node 1", "block", difference]
+                .iter()
+                .all(|word| found.contains(word));
+            assert!(is_named, "{engine} {sabotage:?}: {found}");
+        }
+    }
+}
+
+/// Where all machines are wrong alike, all roots agree, and only the book of receipts knows better.
+#[test]
+fn contract_machines_that_all_forget_are_noticed() {
+    for engine in Engine::ALL {
+        let forgetful =
+            |seed| violation(Scenario::new(engine, Kind::Calm, seed).with(Sabotage::ForgetfulMachines));
+        let found: Vec<String> = (0..4).filter_map(forgetful).collect();
+        // What the state holds is not what was told, or what was told does not go on from what was told before.
+        let is_named = |what: &&String| {
+            let height = what.contains("after block") || what.contains("in block");
+            let difference = what.contains("by the receipts") || what.contains("more than before");
+            height && difference && what.contains("contract 0x")
+        };
+        assert!(found.iter().filter(is_named).count() > 1, "{engine}: {found:#?}");
+    }
+}
+
 /// Attackers that pass for honest are noticed by what they do.
 #[test]
 fn signing_twice_is_noticed_by_itself() {

@@ -30,6 +30,18 @@ fn calm(engine: Engine) {
     );
     assert!(sum(&reports, |report| report.included) > 70 && sum(&reports, |report| report.refused) > 5);
     assert!(
+        sum(&reports, |report| report.contracts) >= 6,
+        "contracts were deployed"
+    );
+    let (done, failed) = (
+        sum(&reports, |report| report.contract_calls),
+        sum(&reports, |report| report.failed_calls),
+    );
+    assert!(
+        done > 20 && failed > 10,
+        "{done} transactions with contracts did something, {failed} failed"
+    );
+    assert!(
         engine == Engine::Pow || sum(&reports, |report| report.sets) >= 10,
         "validators have come and gone"
     );
@@ -41,6 +53,8 @@ fn storm(engine: Engine) {
     if engine == Engine::Pow {
         assert!(sum(&reports, |report| report.reorgs) > 12, "branches lost");
         assert!(reports.iter().any(|report| report.deepest_reorg > 2));
+        let undone = sum(&reports, |report| report.undone_calls);
+        assert!(undone > 20, "{undone} transactions with contracts were undone");
     } else {
         assert!(
             sum(&reports, |report| report.imports) > 0,
