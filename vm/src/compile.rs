@@ -9,7 +9,8 @@ use std::{num::NonZero, sync::Arc};
 use wasmer::{
     Engine, Module,
     sys::{
-        CompilerConfig, CpuFeature, Cranelift, CraneliftOptLevel, EngineBuilder, Features, Target, Triple,
+        CompilerConfig, CpuFeature, Cranelift, CraneliftOptLevel, EngineBuilder, Features, NativeEngineExt,
+        Target, Triple,
     },
 };
 
@@ -18,6 +19,7 @@ use crate::{
     guard::Guard,
     host::Entry,
     inspect::{Charges, CodeFault, CodeReport, Rules, inspect},
+    memory::Pooled,
 };
 
 /// A module that can be entered.
@@ -57,11 +59,18 @@ fn engine_for(charges: Charges, rules: Rules) -> Engine {
     // A module is small and compiled on a worker: threads would cost more to start than they save.
     config.num_threads(NonZero::<usize>::MIN);
     config.push_middleware(Arc::new(Guard::new(charges, rules == Rules::Any)));
-    EngineBuilder::new(config)
-        .set_target(Some(target()))
-        .set_features(Some(features()))
-        .engine()
-        .into()
+    pooled(
+        EngineBuilder::new(config)
+            .set_target(Some(target()))
+            .set_features(Some(features())),
+    )
+}
+
+/// An engine whose memories are used again.
+fn pooled(builder: EngineBuilder) -> Engine {
+    let mut engine: Engine = builder.engine().into();
+    engine.set_tunables(Pooled::new());
+    engine
 }
 
 /// What identifies the compiler: machine code of another one is not ours.
@@ -105,10 +114,7 @@ pub(crate) unsafe fn load(
     entries: Vec<Entry>,
     start_gas: u64,
 ) -> Option<Compiled> {
-    let engine: Engine = EngineBuilder::headless()
-        .set_target(Some(target()))
-        .engine()
-        .into();
+    let engine = pooled(EngineBuilder::headless().set_target(Some(target())));
     // SAFETY: as this function's.
     let module = unsafe { Module::deserialize(&engine, bytes) }.ok()?;
     let bytes = size_of(&module);

@@ -5,8 +5,9 @@
 //! gas, on every machine, freshly compiled or from the cache. What a contract sees of the machine is described in
 //! `docs/contract-abi.md`.
 //!
-//! This is the one crate that may use `unsafe`, in four places, each with its reason beside it: the host's pointer
-//! ([`mod@env`]), compiling what was validated, and loading machine code from the cache ([`mod@compile`], [`mod@cache`]).
+//! This is the one crate that may use `unsafe`, in four modules, each time with its reason beside it: the host's pointer
+//! ([`mod@env`]), compiling what was validated and loading machine code from the cache ([`mod@compile`], [`mod@cache`]),
+//! and clearing memories so that they can be used again ([`mod@memory`]).
 #![expect(
     unsafe_code,
     reason = "wasmer's loading of machine code and its 'static environments, see above"
@@ -25,6 +26,7 @@ mod host;
 mod inspect;
 pub mod limits;
 mod machine;
+mod memory;
 
 pub use host::{
     Context, End, Entry, Fault, Halt, Host, Nested, NestedFailure, NestedOutcome, NoTransfer, Outcome, Run,

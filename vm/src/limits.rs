@@ -2,10 +2,11 @@
 //!
 //! The native stack follows from two of them. The compiler keeps a value of a function in a register, or in a slot of
 //! its frame of at most 16 bytes: [`MAX_FUNCTION_VALUES`] are 256 KiB. [`MAX_CALL_DEPTH`] such frames are 64 MiB, two
-//! thirds of [`STACK_BYTES`]. The rest is for arguments, saved registers, the frame of the function that finds out that it
-//! is one too many, and what the middleware inserts. So the count always traps before the stack ends, on every machine. The same number bounds what the compiler has to do, with
-//! [`MAX_MODULE_VALUES`] for the whole module: in the form it works on, every local that is set in a block or a loop
-//! makes one more value there, and code of a few kilobytes could make millions.
+//! thirds of [`STACK_BYTES`]. The rest is for arguments, saved registers, the frame of the function that finds out that
+//! it is one too many, and what the middleware inserts. So the count always traps before the stack ends, on every
+//! machine. The same number bounds what the compiler has to do, with [`MAX_MODULE_VALUES`] for the whole module: in the
+//! form it works on, every local that is set in a block or a loop makes one more value there, and code of a few
+//! kilobytes could make millions.
 
 /// Largest module in bytes.
 pub const MAX_CODE_BYTES: usize = 512 << 10;

@@ -33,6 +33,12 @@ impl Ways {
         u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
     }
 
+    /// Steps that [`Self::look`] will take.
+    #[cfg(test)]
+    pub(super) fn steps(&self) -> usize {
+        self.places.len() + self.from.len()
+    }
+
     /// Decides which payments look at the counter, now that their prices are known.
     pub(super) fn look(&self, runs: &mut [Charge]) {
         // Gas that was paid since the last look, on the dearest way to each place.

@@ -8,6 +8,7 @@
 mod cache;
 mod hostile;
 mod ledger;
+mod memories;
 mod metering;
 mod pointers;
 mod random;
