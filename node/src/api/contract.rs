@@ -1,7 +1,9 @@
 //! What the API answers about contracts, and what it is asked.
 
-use aureon_types::{Address, Amount, Event, Failure, Hash, contract::ContractFault};
-use serde::{Deserialize, Serialize};
+use aureon_interface::Interface;
+use aureon_types::{Address, Amount, Event, Failure, Hash, TransactionId, contract::ContractFault};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
 use super::{action::JsonAction, hex_bytes::HexBytes, model::SubmitOutcome};
 
@@ -68,9 +70,15 @@ pub struct SlotProofView {
 pub struct QueryRequest {
     /// Which contract.
     pub contract: Address,
-    /// What it is asked; absent: nothing.
-    #[serde(default)]
+    /// What it is asked, as bytes; absent: nothing.
+    #[serde(default, skip_serializing_if = "is_empty")]
     pub input: HexBytes,
+    /// In the place of `input`: a function of the contract's interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// Its arguments by name; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<Map<String, Value>>,
     /// Whom the contract sees as its caller; nobody proves to be it. Absent: the address of zeros.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller: Option<Address>,
@@ -84,6 +92,13 @@ pub struct QueryRequest {
 pub struct QueryAnswer {
     /// What the contract gave back.
     pub output: HexBytes,
+    /// The same by the contract's interface, where the input names a function of it.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub result: Option<Value>,
     /// Gas that it used; nobody pays it.
     pub gas_used: u64,
     /// The block after which this is true.
@@ -120,6 +135,13 @@ pub struct EstimateAnswer {
     /// What the contract would give back.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub return_data: HexBytes,
+    /// The same by the contract's interface, where the input names a function of it.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub result: Option<Value>,
     /// What contracts would tell.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventView>,
@@ -138,6 +160,59 @@ pub struct ContractOutcome {
     pub contract: Address,
 }
 
+/// The answer to a transaction without a signature: what is to be signed. Nothing was submitted.
+///
+/// Sign `message` and send `{"payload": .., "signature": ..}` to the same route, or to `/submit-tx`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PreparedView {
+    /// "unsigned".
+    pub status: String,
+    /// The id that the transaction will have.
+    pub id: TransactionId,
+    /// The contract that is called, or would be deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<Address>,
+    /// The sender: the address of the public key.
+    pub from: Address,
+    /// As given, or the sender's next.
+    pub nonce: u64,
+    /// As given, or what the estimate asks for and a quarter more.
+    pub gas_limit: u64,
+    /// As given, or the least that the network takes.
+    pub gas_price: u64,
+    /// The most base units that the fee can be.
+    pub max_fee: Amount,
+    /// What it would do now; absent if the gas limit was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<EstimateAnswer>,
+    /// The transaction's encoding, `aureon.v1.Transaction`.
+    pub payload: HexBytes,
+    /// What Ed25519 signs: `aureon/tx/1`, the genesis id, the payload.
+    pub message: HexBytes,
+}
+
+/// `GET /contract/{address}/interface`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InterfaceView {
+    /// The contract.
+    pub contract: Address,
+    /// SHA-256 of the code that says it.
+    pub code_hash: Hash,
+    /// What the code says about itself.
+    pub interface: Interface,
+    /// The block after which this is true.
+    pub height: u64,
+}
+
+/// What a transaction asks of a contract, by the interface of its code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CalledView {
+    /// The function; of a deployment or an upgrade, the name that the constructor or `migrate` has in the source.
+    pub function: String,
+    /// Its arguments by name.
+    pub arguments: Value,
+}
+
 /// What a contract told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventView {
@@ -150,6 +225,9 @@ pub struct EventView {
     pub name: Option<String>,
     /// What there is to say.
     pub data: HexBytes,
+    /// The same by name, where the interface that the contract has now tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Value>,
 }
 
 impl EventView {
@@ -160,6 +238,7 @@ impl EventView {
             topic: HexBytes(event.topic.clone()),
             name: readable(&event.topic),
             data: HexBytes(event.data.clone()),
+            fields: None,
         }
     }
 }
@@ -202,6 +281,11 @@ impl FaultView {
             functions,
         })
     }
+}
+
+/// A value that may be `null`: absent is another thing.
+pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// Whether there are no bytes.

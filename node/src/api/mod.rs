@@ -20,9 +20,11 @@
 //! | `GET /mining/template?reward={address}` | [`mining::MiningTemplate`]: a block without its nonce, under proof of work |
 //! | `POST /mining/submit` | [`mining::MinedBlock`]: what `{"template": .., "nonce": ..}` has become |
 //! | `POST /submit-tx` | [`model::SubmitOutcome`], or a list of them for a batch; see [`submit`] |
-//! | `POST /deploy-contract` | [`contract::ContractOutcome`]: a signed deployment as for `/submit-tx`; in JSON the action's fields may stand beside the others |
-//! | `POST /call-contract` | [`contract::ContractOutcome`]: the same for a call |
+//! | `POST /deploy-contract` | [`contract::ContractOutcome`]: a signed deployment as for `/submit-tx`; in JSON the action's fields may stand beside the others. Without a signature: [`contract::PreparedView`], what to sign |
+//! | `POST /call-contract` | the same for a call |
+//! | `POST /prepare-tx` | [`contract::PreparedView`] for any transaction without a signature |
 //! | `GET /contract/{address}` | [`contract::ContractView`]; with `?meta` without the bytecode |
+//! | `GET /contract/{address}/interface` | [`contract::InterfaceView`]: its functions, events and types, where its code tells them |
 //! | `GET /contract/{address}/storage/{key}` | [`contract::SlotView`]; with `?proof` its proof. A key is text, or bytes as `0x..` |
 //! | `POST /query-contract` | [`contract::QueryAnswer`] to a [`contract::QueryRequest`]: free, read-only, at the head |
 //! | `POST /estimate-gas` | [`contract::EstimateAnswer`] to a [`contract::EstimateRequest`] |
@@ -36,21 +38,29 @@
 //! [`crate::handle::NodeHandle`]; none of them can change the chain or wait for the main loop.
 
 pub mod action;
+mod ask_route;
+mod by_name;
 pub mod contract;
 mod contract_route;
+mod decoded;
+mod fields;
 pub mod hex_bytes;
+mod interfaces;
 mod light_route;
 mod listener;
 pub mod mining;
 pub mod model;
 pub mod problem;
 mod reads;
+mod runs;
+mod send_route;
 pub mod staking;
 mod staking_route;
 mod status;
 pub mod submit;
 mod submit_route;
 pub mod transaction;
+mod unsigned;
 mod views;
 
 use std::{
@@ -69,7 +79,9 @@ use axum::{
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-pub use contract_route::{MAX_RUN_GAS, MAX_RUNS};
+pub use by_name::NO_INTERFACE;
+pub use runs::{MAX_RUN_GAS, MAX_RUNS};
+pub use unsigned::roomy;
 
 use crate::handle::NodeHandle;
 use problem::Problem;
@@ -89,7 +101,8 @@ struct Api {
     node: NodeHandle,
     reads: Arc<Semaphore>,
     submissions: Arc<Semaphore>,
-    runs: Arc<Semaphore>,
+    runs: runs::Runs,
+    interfaces: Arc<interfaces::Interfaces>,
     started: Instant,
 }
 
@@ -128,7 +141,8 @@ pub fn router(node: NodeHandle) -> Router {
         node,
         reads: Arc::new(Semaphore::new(MAX_READS)),
         submissions: Arc::new(Semaphore::new(MAX_SUBMISSIONS)),
-        runs: Arc::new(Semaphore::new(MAX_RUNS)),
+        runs: runs::Runs::default(),
+        interfaces: Arc::default(),
         started: Instant::now(),
     };
     Router::new()
@@ -149,6 +163,7 @@ pub fn router(node: NodeHandle) -> Router {
         .route("/health", get(reads::health))
         .route("/submit-tx", post(submit_route::submit))
         .route("/contract/{address}", get(contract_route::contract))
+        .route("/contract/{address}/interface", get(contract_route::interface))
         .route("/contract/{address}/storage/{key}", get(contract_route::storage))
         .merge(contract_routes())
         .route("/mining/template", get(mining::template))
@@ -162,11 +177,12 @@ pub fn router(node: NodeHandle) -> Router {
 /// Those whose body holds one transaction or less.
 fn contract_routes() -> Router<Api> {
     Router::new()
-        .route("/deploy-contract", post(contract_route::deploy))
-        .route("/call-contract", post(contract_route::call))
-        .route("/query-contract", post(contract_route::query))
-        .route("/estimate-gas", post(contract_route::estimate))
-        .layer(DefaultBodyLimit::max(contract_route::MAX_BODY_BYTES))
+        .route("/deploy-contract", post(send_route::deploy))
+        .route("/call-contract", post(send_route::call))
+        .route("/prepare-tx", post(send_route::prepare_any))
+        .route("/query-contract", post(ask_route::query))
+        .route("/estimate-gas", post(ask_route::estimate))
+        .layer(DefaultBodyLimit::max(ask_route::MAX_BODY_BYTES))
 }
 
 /// Serves until `shutdown`; requests that are under way are answered first.
@@ -189,8 +205,9 @@ async fn unknown_route(uri: Uri) -> Problem {
             "there is nothing at {}; the routes are GET /chain/head, /block/{{height or id}}, /tx/{{id}}, \
              /balance/{{address}}, /mempool, /status, /peers, /validators, /validators/{{address}}, \
              /delegations/{{address}}, /authorities, /evidence, /light, /genesis, /health, /contract/{{address}}, \
-             /contract/{{address}}/storage/{{key}}, /mining/template and POST /submit-tx, /deploy-contract, \
-             /call-contract, /query-contract, /estimate-gas, /mining/submit",
+             /contract/{{address}}/interface, /contract/{{address}}/storage/{{key}}, /mining/template and POST \
+             /submit-tx, /prepare-tx, /deploy-contract, /call-contract, /query-contract, /estimate-gas, \
+             /mining/submit",
             uri.path()
         ),
     )
@@ -198,8 +215,8 @@ async fn unknown_route(uri: Uri) -> Problem {
 
 async fn wrong_method(method: Method, uri: Uri) -> Problem {
     let right = match uri.path() {
-        "/submit-tx" | "/deploy-contract" | "/call-contract" | "/query-contract" | "/estimate-gas"
-        | "/mining/submit" => "POST",
+        "/submit-tx" | "/prepare-tx" | "/deploy-contract" | "/call-contract" | "/query-contract"
+        | "/estimate-gas" | "/mining/submit" => "POST",
         _ => "GET",
     };
     Problem::new(

@@ -4,19 +4,16 @@
 //! units) are numbers; times are milliseconds since 1970-01-01 UTC. Names are those of the protobuf
 //! schema. A client must ignore fields that it does not know.
 
-use std::collections::BTreeMap;
+mod node;
+mod transaction;
 
 use aureon_types::{
-    Address, Amount, Block, BlockId, CommitCertificate, GenesisId, Hash, Receipt, SignedTransaction,
-    TransactionId,
+    Address, Amount, Block, BlockId, CommitCertificate, GenesisId, Hash, SignedTransaction, TransactionId,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{
-    contract::{self, EventView, FaultView},
-    hex_bytes::HexBytes,
-    transaction::JsonTransaction,
-};
+pub use node::{ConsensusView, PeerView, PeersView, StatusView, SyncView, ValidatorView, WorkStatusView};
+pub use transaction::{ReceiptView, SubmitOutcome, SubmitStatus, TransactionState, TransactionView};
 
 /// `GET /chain/head`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -155,81 +152,6 @@ impl CertificateView {
     }
 }
 
-/// Where a transaction stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TransactionState {
-    /// In this node's mempool.
-    Pending,
-    /// In a final block.
-    Included,
-}
-
-/// `GET /tx/{hash}`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct TransactionView {
-    /// BLAKE3(payload).
-    pub id: TransactionId,
-    /// Where it stands.
-    pub status: TransactionState,
-    /// The transaction.
-    pub transaction: JsonTransaction,
-    /// The block that includes it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub height: Option<u64>,
-    /// Its place in that block, from 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub index: Option<u32>,
-    /// The block that includes it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub block_id: Option<BlockId>,
-    /// What it did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub receipt: Option<ReceiptView>,
-}
-
-/// What an included transaction did.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ReceiptView {
-    /// Whether it did what it said; the fee is paid in any case.
-    pub success: bool,
-    /// Gas used.
-    pub gas_used: u64,
-    /// Base units paid.
-    pub fee: Amount,
-    /// Why it failed, in words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<String>,
-    /// Which contract failed, and how, for programs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fault: Option<FaultView>,
-    /// The contract that it deployed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub contract: Option<Address>,
-    /// What the contract gave back.
-    #[serde(default, skip_serializing_if = "contract::is_empty")]
-    pub return_data: HexBytes,
-    /// What contracts told, in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub events: Vec<EventView>,
-}
-
-impl ReceiptView {
-    /// The view of a receipt.
-    pub fn of(receipt: &Receipt) -> Self {
-        Self {
-            success: receipt.failure.is_none(),
-            gas_used: receipt.gas_used,
-            fee: receipt.fee,
-            failure: receipt.failure.as_ref().map(ToString::to_string),
-            fault: receipt.failure.as_ref().and_then(FaultView::of),
-            contract: receipt.contract,
-            return_data: HexBytes(receipt.return_data.clone()),
-            events: receipt.events.iter().map(EventView::of).collect(),
-        }
-    }
-}
-
 /// `GET /balance/{address}`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BalanceView {
@@ -293,154 +215,6 @@ pub struct PendingTransaction {
     pub amount: Amount,
 }
 
-/// `GET /status`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct StatusView {
-    /// Name of the chain.
-    pub chain: String,
-    /// Id of the network.
-    pub genesis_id: GenesisId,
-    /// "poa".
-    pub engine: String,
-    /// Version of the software.
-    pub version: String,
-    /// Height of the head.
-    pub height: u64,
-    /// Id of the head.
-    pub head: BlockId,
-    /// The head's block time.
-    pub head_timestamp_ms: u64,
-    /// This node's peer id.
-    pub peer_id: String,
-    /// Where peers hear it, each with the peer id.
-    pub multiaddrs: Vec<String>,
-    /// Peers of the same network.
-    pub peers: usize,
-    /// Transactions in the mempool.
-    pub mempool: usize,
-    /// Included transactions per second, over the last blocks.
-    pub transactions_per_second: f64,
-    /// Height of the last block that cannot be undone; the head's where validators vote.
-    #[serde(default)]
-    pub final_height: u64,
-    /// Proof of work: difficulty, branches, and what this node mines.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub work: Option<WorkStatusView>,
-    /// What the engine does.
-    pub consensus: ConsensusView,
-    /// How far the node is behind its peers.
-    pub sync: SyncView,
-    /// Bytes of the database files.
-    pub disk_bytes: u64,
-    /// Seconds since the node started.
-    pub uptime_seconds: u64,
-}
-
-/// Proof of work at this node.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct WorkStatusView {
-    /// Work and difficulty of the chain.
-    #[serde(flatten)]
-    pub chain: WorkView,
-    /// Hashes per second of the whole network, estimated from the last blocks.
-    pub network_hash_rate: f64,
-    /// Height of the heaviest branch of headers: above the head while bodies are on their way.
-    pub best_height: u64,
-    /// Branches above the last final block, the chain included.
-    pub branches: usize,
-    /// Threads of this node that mine.
-    pub mining_threads: usize,
-    /// Hashes per second of this node.
-    pub hash_rate: f64,
-    /// Who receives reward and fees of what this node mines.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reward_address: Option<Address>,
-}
-
-/// What the engine does.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ConsensusView {
-    /// The height that is being decided.
-    pub height: u64,
-    /// The round.
-    pub round: u32,
-    /// The step of the round.
-    pub step: String,
-    /// What it waits for, in words; empty when nothing.
-    pub waiting_for: String,
-    /// This node's validator address; absent without a validator key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub validator: Option<Address>,
-    /// Whether it signs now.
-    pub signing: bool,
-    /// Whether it signs, and if not why, in words.
-    pub signing_explained: String,
-    /// Who proposes in this round.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub proposer: Option<Address>,
-    /// The validators of the height, and who has voted in this round.
-    pub validators: Vec<ValidatorView>,
-    /// Consensus messages that were dropped since the start, by reason; reasons that did not occur are
-    /// absent.
-    #[serde(default)]
-    pub dropped: BTreeMap<String, u64>,
-}
-
-/// A validator in the current round.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ValidatorView {
-    /// Its address.
-    pub address: Address,
-    /// Its voting power.
-    pub power: u64,
-    /// Whether its prevote of this round is here, for a block or for none.
-    pub prevoted: bool,
-    /// Whether its precommit of this round is here, for a block or for none.
-    pub precommitted: bool,
-}
-
-/// How far a node is behind its peers.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SyncView {
-    /// Whether nobody claims to have more than this node.
-    pub synced: bool,
-    /// The highest head that peers claim.
-    pub target: u64,
-    /// What is being done or waited for, as a phrase that follows "waiting for".
-    pub waiting_for: String,
-}
-
-/// `GET /peers`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PeersView {
-    /// This node's peer id.
-    pub peer_id: String,
-    /// Where it is heard, each with the peer id.
-    pub multiaddrs: Vec<String>,
-    /// The peers.
-    pub peers: Vec<PeerView>,
-}
-
-/// A peer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PeerView {
-    /// Its id.
-    pub peer_id: String,
-    /// Where it is reached.
-    pub address: String,
-    /// "inbound" or "outbound".
-    pub direction: String,
-    /// Name and version of its software.
-    pub agent: String,
-    /// Its height, as far as it told.
-    pub height: u64,
-    /// 100 for a clean record; at 0 it is banned.
-    pub score: u32,
-    /// Time of a ping there and back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub round_trip_ms: Option<f64>,
-}
-
 /// `GET /health`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
@@ -448,41 +222,4 @@ pub struct Health {
     pub status: String,
     /// Height of the head.
     pub height: u64,
-}
-
-/// What became of a submitted transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SubmitStatus {
-    /// It waits in the mempool.
-    Admitted,
-    /// It was there already: submitting again is no error.
-    Known,
-    /// It was refused; `code` and `detail` say why.
-    Rejected,
-}
-
-/// An entry of the answer to `POST /submit-tx`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SubmitOutcome {
-    /// BLAKE3(payload); absent where the transaction could not be read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<TransactionId>,
-    /// What became of it.
-    pub status: SubmitStatus,
-    /// Whether it can be included now; `false`: it waits for an earlier nonce.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ready: Option<bool>,
-    /// The nonce that it waits for, if it is not ready.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waits_for_nonce: Option<u64>,
-    /// The transaction with the same nonce that it replaced.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replaced: Option<TransactionId>,
-    /// Why it was refused, for programs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// Why it was refused, for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
 }

@@ -8,6 +8,7 @@ use axum::{
 
 use super::{
     Answer, Api,
+    decoded::Decoder,
     model::{BalanceView, BlockView, Head, Health, ReceiptView, TransactionState, TransactionView},
     problem::Problem,
     staking::EvidenceView,
@@ -109,11 +110,13 @@ fn block_answer(node: &NodeHandle, block: &Block, decided: bool) -> Answer {
 pub async fn transaction(State(api): State<Api>, path: Text) -> Answer {
     let id: TransactionId = parsed(&text(path)?)?;
     let waiting = api.node.pending(id).await;
+    let interfaces = api.interfaces.clone();
     // Read after the pool: a transaction that leaves the pool for a block in between is found there.
     api.read(move |node| {
         let found = node.included(&id)?.or(waiting.map(TransactionStatus::Pending));
+        let decoder = Decoder::new(node, &interfaces);
         match found {
-            Some(status) => views::answer(&transaction_view(node, id, status)?),
+            Some(status) => views::answer(&transaction_view(node, decoder, id, status)?),
             None => Err(Problem::not_found(format!(
                 "transaction {id} is neither in a block nor in this node's mempool; it may have been dropped \
                  there (expired, or displaced by dearer ones): submit it again"
@@ -125,6 +128,7 @@ pub async fn transaction(State(api): State<Api>, path: Text) -> Answer {
 
 fn transaction_view(
     node: &NodeHandle,
+    mut decoder: Decoder<'_>,
     id: TransactionId,
     status: TransactionStatus,
 ) -> Result<TransactionView, ReadError> {
@@ -133,6 +137,7 @@ fn transaction_view(
             id,
             status: TransactionState::Pending,
             transaction: JsonTransaction::of(transaction.signed()),
+            called: decoder.action(&transaction.transaction().action),
             height: None,
             index: None,
             block_id: None,
@@ -143,15 +148,21 @@ fn transaction_view(
             index,
             transaction,
             receipt,
-        } => TransactionView {
-            id,
-            status: TransactionState::Included,
-            transaction: JsonTransaction::of(&transaction),
-            height: Some(height),
-            index: Some(index),
-            block_id: node.header_at(height)?.map(|header| header.id()),
-            receipt: Some(ReceiptView::of(&receipt)),
-        },
+        } => {
+            let action = &transaction.transaction().action;
+            let mut receipt = ReceiptView::of(&receipt);
+            decoder.receipt(action, &mut receipt);
+            TransactionView {
+                id,
+                status: TransactionState::Included,
+                transaction: JsonTransaction::of(&transaction),
+                called: decoder.action(action),
+                height: Some(height),
+                index: Some(index),
+                block_id: node.header_at(height)?.map(|header| header.id()),
+                receipt: Some(receipt),
+            }
+        }
     })
 }
 

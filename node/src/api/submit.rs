@@ -2,7 +2,7 @@
 //!
 //! | `Content-Type` | body |
 //! | --- | --- |
-//! | `application/json` | one transaction (an object) or several (an array); see [`super::transaction`] |
+//! | `application/json` | one transaction (an object) or several (an array); see [`super::transaction`]. Or the encoding itself: `{"payload": "0x..", "signature": "0x.."}` |
 //! | `application/x-protobuf` | one `aureon.v1.SignedTransaction` |
 //! | `application/x-protobuf; message=batch` | one `aureon.v1.TransactionBatch` |
 //!
@@ -10,18 +10,34 @@
 //! no JSON array or no protobuf message is refused as a whole.
 
 use aureon_proto::v1 as proto;
-use aureon_types::{GenesisId, SignedTransaction};
-use axum::body::Bytes;
+use aureon_types::{GenesisId, Signature, SignedTransaction};
 use prost::Message as _;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{problem::Problem, transaction::JsonTransaction};
+use super::{hex_bytes::HexBytes, problem::Problem, transaction::JsonTransaction};
 
 /// Most transactions of one request. A batch of the smallest transactions that fills the largest body
 /// would be about 170,000; answering for more would take longer than clients wait.
 pub const MAX_BATCH: usize = 200_000;
 /// The fields of deployments and calls; no other field of a transaction has such a name.
-const ACTION_FIELDS: [&str; 5] = ["code", "contract", "input", "upgradable", "value"];
+const ACTION_FIELDS: [&str; 7] = [
+    "code",
+    "contract",
+    "input",
+    "function",
+    "arguments",
+    "upgradable",
+    "value",
+];
+/// Fields of transactions that have their action elsewhere.
+const OTHER_FORMS: [&str; 4] = ["action", "to", "amount", "payload"];
+/// What is missing.
+const UNSIGNED: &str = "there is no \"signature\"; /prepare-tx, /deploy-contract and /call-contract answer a \
+                        transaction without one with the bytes to sign";
+/// What a signature cannot cover.
+const NAMED: &str = "a signed transaction has its \"input\" as bytes; send \"function\" and \"arguments\" without a \
+                     \"signature\" to be told what to sign";
 
 /// The form of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +78,7 @@ pub fn form(content_type: &str) -> Option<Form> {
 /// Reads a body. Takes as long as decoding megabytes takes: not for the threads of the runtime.
 pub fn read(form: Form, body: &[u8], genesis_id: &GenesisId) -> Result<Submission, Problem> {
     match form {
-        Form::Json => read_json(body, genesis_id),
+        Form::Json => read_json(parse_json(body)?, genesis_id),
         Form::Protobuf => {
             let entry = SignedTransaction::decode(body).map_err(|error| error.to_string());
             Ok(Submission::One(Box::new(entry)))
@@ -71,9 +87,15 @@ pub fn read(form: Form, body: &[u8], genesis_id: &GenesisId) -> Result<Submissio
     }
 }
 
-fn read_json(body: &[u8], genesis_id: &GenesisId) -> Result<Submission, Problem> {
-    let value = |error: serde_json::Error| Problem::bad_request(format!("the body is not JSON: {error}"));
-    match serde_json::from_slice(body).map_err(value)? {
+/// The value that a body is.
+pub fn parse_json(body: &[u8]) -> Result<Value, Problem> {
+    serde_json::from_slice(body)
+        .map_err(|error| Problem::bad_request(format!("the body is not JSON: {error}")))
+}
+
+/// One transaction, or several.
+pub fn read_json(value: Value, genesis_id: &GenesisId) -> Result<Submission, Problem> {
+    match value {
         Value::Array(entries) => {
             check_count(entries.len())?;
             let entries = entries.into_iter().map(|entry| read_entry(entry, genesis_id));
@@ -87,16 +109,13 @@ fn read_json(body: &[u8], genesis_id: &GenesisId) -> Result<Submission, Problem>
 }
 
 /// A JSON transaction whose action's fields may stand beside the others, instead of in `"action": {"call":
-/// {..}}`; `action` is its name. What is no such object is left to [`read`] to refuse.
-pub fn nested(body: &Bytes, action: &str) -> Result<Bytes, Problem> {
-    let Ok(Value::Object(mut fields)) = serde_json::from_slice(body) else {
-        return Ok(body.clone());
+/// {..}}`; `action` is its name. What is no such object is left to [`read_json`] to refuse.
+pub fn nested(value: Value, action: &str) -> Value {
+    let Value::Object(mut fields) = value else {
+        return value;
     };
-    if ["action", "to", "amount"]
-        .iter()
-        .any(|name| fields.contains_key(*name))
-    {
-        return Ok(body.clone());
+    if OTHER_FORMS.iter().any(|name| fields.contains_key(*name)) {
+        return Value::Object(fields);
     }
     let mut own = Map::new();
     for name in ACTION_FIELDS {
@@ -105,11 +124,32 @@ pub fn nested(body: &Bytes, action: &str) -> Result<Bytes, Problem> {
         }
     }
     fields.insert("action".to_owned(), json!({ action: own }));
-    let body = serde_json::to_vec(&fields).map_err(|error| Problem::internal(&error))?;
-    Ok(body.into())
+    Value::Object(fields)
+}
+
+/// The encoding of a transaction, and its signature.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Encoded {
+    payload: HexBytes,
+    #[serde(with = "super::transaction::signature")]
+    signature: Signature,
 }
 
 fn read_entry(entry: Value, genesis_id: &GenesisId) -> Entry {
+    if entry.get("payload").is_some() {
+        let encoded: Encoded = serde_json::from_value(entry).map_err(|error| error.to_string())?;
+        return SignedTransaction::from_parts(&encoded.payload.0, encoded.signature)
+            .map_err(|error| error.to_string());
+    }
+    if entry.get("signature").is_none() {
+        return Err(UNSIGNED.to_owned());
+    }
+    let action = entry.get("action").and_then(Value::as_object);
+    let mut inner = action.into_iter().flat_map(Map::values);
+    if inner.any(|fields| fields.get("function").or(fields.get("arguments")).is_some()) {
+        return Err(NAMED.to_owned());
+    }
     let json: JsonTransaction = serde_json::from_value(entry).map_err(|error| error.to_string())?;
     json.rebuild(genesis_id).map_err(|error| error.to_string())
 }
@@ -139,6 +179,7 @@ fn check_count(count: usize) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     use aureon_types::{Action, Address, Amount, SecretKey, Transaction, transaction::TRANSFER_GAS};
+    use bytes::Bytes;
 
     use super::*;
 
@@ -209,18 +250,55 @@ mod tests {
         let action = flat.remove("action").unwrap();
         flat.extend(action["call"].as_object().unwrap().clone());
         for body in [whole, Value::Object(flat.clone())] {
-            let body = nested(&serde_json::to_vec(&body).unwrap().into(), "call").unwrap();
-            match read(Form::Json, &body, &GENESIS) {
+            match read_json(nested(body, "call"), &GENESIS) {
                 Ok(Submission::One(entry)) => assert_eq!(*entry, Ok(signed.clone())),
                 other => panic!("{other:?}"),
             }
         }
         flat.insert("upgradable".to_owned(), json!(true));
-        let body = nested(&serde_json::to_vec(&flat).unwrap().into(), "call").unwrap();
-        match read(Form::Json, &body, &GENESIS) {
+        match read_json(nested(Value::Object(flat), "call"), &GENESIS) {
             Ok(Submission::One(entry)) => assert!(entry.unwrap_err().contains("unknown field `upgradable`")),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn an_encoding_is_a_transaction() {
+        let hex = |bytes: &[u8]| format!("0x{}", hex::encode(bytes));
+        let whole =
+            json!({"payload": hex(signed(1).payload()), "signature": signed(1).signature().to_string()});
+        let read = |value: Value| match read_json(value, &GENESIS) {
+            Ok(Submission::One(entry)) => *entry,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(read(whole.clone()), Ok(signed(1)));
+        for (field, value, expected) in [
+            ("payload", json!("12"), "0x"),
+            ("payload", json!("0x12"), "transaction"),
+            ("signature", json!("0x12"), "128 hexadecimal digits"),
+            ("nonce", json!(1), "unknown field `nonce`"),
+        ] {
+            let mut wrong = whole.clone();
+            wrong[field] = value;
+            let error = read(wrong).unwrap_err();
+            assert!(error.contains(expected), "{field}: {error}");
+        }
+        assert!(
+            read(json!({"payload": "0x"}))
+                .unwrap_err()
+                .contains("missing field `signature`")
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_signed_says_what_can() {
+        let read = |value: Value| match read_json(value, &GENESIS) {
+            Ok(Submission::One(entry)) => entry.unwrap_err(),
+            other => panic!("{other:?}"),
+        };
+        assert!(read(json!({"from": Address([1; 20])})).contains("/prepare-tx"));
+        let named = json!({"signature": "0x", "action": {"call": {"function": "f"}}});
+        assert!(read(named).contains("\"input\" as bytes"));
     }
 
     #[test]

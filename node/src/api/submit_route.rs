@@ -39,11 +39,7 @@ pub async fn submit(State(api): State<Api>, request: Request) -> Answer {
 
 /// The form of the body.
 pub(super) fn form(request: &Request) -> Result<Form, Problem> {
-    let given = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .map_or(Ok(""), |value| value.to_str())
-        .unwrap_or("not text");
+    let given = content_type(request);
     submit::form(given).ok_or_else(|| {
         Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -54,6 +50,12 @@ pub(super) fn form(request: &Request) -> Result<Form, Problem> {
             ),
         )
     })
+}
+
+/// As the client says it.
+pub(super) fn content_type(request: &Request) -> &str {
+    let given = request.headers().get(header::CONTENT_TYPE);
+    given.map_or(Ok(""), |value| value.to_str()).unwrap_or("not text")
 }
 
 /// Waits for the whole body. The route's own limit may be below `limit`, never above it.

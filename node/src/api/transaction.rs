@@ -134,13 +134,13 @@ impl JsonTransaction {
     untagged,
     expecting = "expected a whole number from 0 to 18446744073709551615"
 )]
-enum Number {
+pub(super) enum Number {
     Number(u64),
     Text(String),
 }
 
 impl Number {
-    fn get<E: serde::de::Error>(self) -> Result<u64, E> {
+    pub(super) fn get<E: serde::de::Error>(self) -> Result<u64, E> {
         match self {
             Self::Number(number) => Ok(number),
             Self::Text(text) => text
@@ -161,7 +161,7 @@ fn optional_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 }
 
 /// A signature as `0x` and 128 digits.
-mod signature {
+pub(super) mod signature {
     use super::Signature;
     use serde::{Deserialize as _, Deserializer, Serializer};
 

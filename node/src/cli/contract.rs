@@ -1,6 +1,7 @@
 //! `contract new`, `build`, `test`, `sandbox`, `inspect`, `deploy`, `call`, `query`, `show`, `upgrade`, `set-admin`.
 
 mod by_name;
+mod describe;
 mod inspect;
 mod project;
 mod sandbox;
@@ -10,18 +11,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use aureon_interface::{FunctionKind, Interface};
 use aureon_types::{Action, Address, Amount};
 use bytes::Bytes;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 use super::{
     NodeAddress,
     failure::{Exit, Failure},
     output,
-    transact::{Signing, shown},
+    transact::{Signing, plain, shown},
 };
 use crate::{
-    api::{contract::QueryRequest, hex_bytes::HexBytes},
+    api::{NO_INTERFACE, contract::QueryRequest, hex_bytes::HexBytes},
+    client::Client,
     sandbox::door::read_module,
 };
 
@@ -50,7 +53,7 @@ pub enum Command {
     Call(Box<Call>),
     /// Ask a contract; free, and changes nothing
     Query(Query),
-    /// Show a contract: code hash, admin, deployer, balance
+    /// Show a contract: code hash, admin, deployer, balance, functions
     Show(Show),
     /// Replace the code of an upgradable contract
     Upgrade(Box<Upgrade>),
@@ -173,6 +176,7 @@ pub struct Upgrade {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("who").args(["to", "nobody"]).required(true))]
 #[command(after_help = "Examples:\n  \
     aureon-node contract set-admin 0x5290...9EE7 --to 0x8b3a...11d0 --key alice.key\n  \
     aureon-node contract set-admin 0x5290...9EE7 --nobody --key alice.key")]
@@ -180,12 +184,7 @@ pub struct SetAdmin {
     /// The contract
     contract: Address,
     /// The new admin
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        conflicts_with = "nobody",
-        required_unless_present = "nobody"
-    )]
+    #[arg(long, value_name = "ADDRESS")]
     to: Option<Address>,
     /// Nobody: the contract can never be upgraded again
     #[arg(long)]
@@ -215,10 +214,10 @@ pub fn run(command: &Command) -> Result<(), Failure> {
 
 fn deploy(arguments: &Deploy) -> Result<(), Failure> {
     let code = module(&arguments.file)?;
-    let input = match (&arguments.input, &arguments.arguments[..]) {
+    let input = match (&arguments.input, constructed(&code, &arguments.arguments)?) {
         (Some(input), _) => input.0.clone(),
-        (None, []) => Bytes::new(),
-        (None, words) => by_name::deployment(&by_name::interface(&code)?, words)?,
+        (None, Some(interface)) => by_name::deployment(&interface, &arguments.arguments)?,
+        (None, None) => Bytes::new(),
     };
     arguments.signing.session()?.send(Action::Deploy {
         code,
@@ -230,10 +229,10 @@ fn deploy(arguments: &Deploy) -> Result<(), Failure> {
 
 fn upgrade(arguments: &Upgrade) -> Result<(), Failure> {
     let code = module(&arguments.file)?;
-    let input = match (&arguments.input, &arguments.arguments[..]) {
+    let input = match (&arguments.input, constructed(&code, &arguments.arguments)?) {
         (Some(input), _) => input.0.clone(),
-        (None, []) => Bytes::new(),
-        (None, words) => by_name::migration(&by_name::interface(&code)?, words)?,
+        (None, Some(interface)) => by_name::migration(&interface, &arguments.arguments)?,
+        (None, None) => Bytes::new(),
     };
     arguments.signing.session()?.send(Action::Upgrade {
         contract: arguments.contract,
@@ -242,14 +241,27 @@ fn upgrade(arguments: &Upgrade) -> Result<(), Failure> {
     })
 }
 
+/// The interface by which the words are arguments of a new code. Code that tells nothing about itself may be
+/// without input, and without words.
+fn constructed(code: &[u8], words: &[String]) -> Result<Option<Interface>, Failure> {
+    match words {
+        [] => Ok(Interface::from_wasm(code).unwrap_or_default()),
+        _ => by_name::interface(code).map(Some),
+    }
+}
+
 fn call(arguments: &Call) -> Result<(), Failure> {
     let session = arguments.signing.session()?;
-    let input = match (&arguments.input, &arguments.function[..]) {
-        (Some(input), _) => input.0.clone(),
-        (None, []) => Bytes::new(),
-        (None, words) => {
-            let interface = by_name::deployed(session.client(), &arguments.contract)?;
-            by_name::call(&interface, words)?.1
+    let input = match &arguments.input {
+        Some(input) => input.0.clone(),
+        None => {
+            named(
+                session.client(),
+                &arguments.contract,
+                FunctionKind::Call,
+                &arguments.function,
+            )?
+            .1
         }
     };
     session.send(Action::Call {
@@ -259,6 +271,26 @@ fn call(arguments: &Call) -> Result<(), Failure> {
     })
 }
 
+/// The input that the words name, and the interface that they are of. No words: no input, if the contract tells
+/// nothing about its functions.
+fn named(
+    client: &Client,
+    contract: &Address,
+    kind: FunctionKind,
+    words: &[String],
+) -> Result<(Option<Interface>, Bytes), Failure> {
+    let code = by_name::deployed(client, contract)?;
+    if words.is_empty() {
+        return match Interface::from_wasm(&code) {
+            Ok(Some(interface)) => Err(by_name::which(&interface, kind)),
+            _ => Ok((None, Bytes::new())),
+        };
+    }
+    let interface = by_name::interface(&code)?;
+    let input = by_name::call(&interface, kind, words)?;
+    Ok((Some(interface), input))
+}
+
 /// Reads a module from a file. Whether it is one is judged later.
 fn module(file: &Path) -> Result<Bytes, Failure> {
     read_module(file).map_err(Failure::failed)
@@ -266,30 +298,30 @@ fn module(file: &Path) -> Result<Bytes, Failure> {
 
 fn query(arguments: &Query) -> Result<(), Failure> {
     let client = arguments.node.client();
-    let named = match &arguments.function[..] {
-        [] => None,
-        words => {
-            let interface = by_name::deployed(&client, &arguments.contract)?;
-            let (function, input) = by_name::call(&interface, words)?;
-            Some((interface, function, input))
-        }
-    };
-    let input = match &named {
-        Some((_, _, input)) => HexBytes(input.clone()),
-        None => arguments.input.clone().unwrap_or_default(),
+    let (interface, input) = match &arguments.input {
+        Some(input) => (None, input.0.clone()),
+        None => named(
+            &client,
+            &arguments.contract,
+            FunctionKind::Query,
+            &arguments.function,
+        )?,
     };
     let answer = client.query_contract(&QueryRequest {
         contract: arguments.contract,
-        input,
+        input: HexBytes(input),
+        function: None,
+        arguments: None,
         caller: arguments.caller,
         gas_limit: arguments.gas_limit,
     })?;
     if arguments.json {
         return output::json(&answer);
     }
-    output::line(match &named {
-        Some((interface, function, _)) => by_name::result(interface, function, &answer.output),
-        None => shown(&answer.output),
+    output::line(match (&interface, arguments.function.first(), &answer.result) {
+        (Some(interface), Some(function), _) => by_name::result(interface, function, &answer.output),
+        (_, _, Some(result)) => plain(result),
+        (_, _, None) => shown(&answer.output),
     })?;
     output::remark(format!(
         "after block {}, {} gas (free)",
@@ -330,7 +362,18 @@ fn show(arguments: &Show) -> Result<(), Failure> {
             _ => "never",
         }
     ))?;
-    output::line(format!("balance    {} base units", view.balance))
+    output::line(format!("balance    {} base units", view.balance))?;
+    match client.contract_interface(&arguments.contract) {
+        Ok(view) => describe::print(&view.interface),
+        Err(error)
+            if error
+                .problem()
+                .is_some_and(|problem| problem.code() == NO_INTERFACE) =>
+        {
+            output::line(format!("functions  unknown: {error}"))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn write_new(file: &PathBuf, content: &[u8]) -> Result<(), Failure> {

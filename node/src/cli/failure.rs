@@ -13,6 +13,7 @@ use std::{fmt, process::ExitCode};
 
 use aureon_types::GenesisError;
 
+use super::output::printable;
 use crate::{
     client::ClientError,
     config::{ConfigError, directory::FileError},
@@ -76,7 +77,7 @@ impl Failure {
         use std::io::Write as _;
         if self.exit != Exit::Quiet {
             // Where stderr is closed there is nobody left to tell.
-            let _ = writeln!(std::io::stderr(), "error: {}", self.message);
+            let _ = writeln!(std::io::stderr(), "error: {}", printable(&self.message));
         }
         ExitCode::from(self.exit as u8)
     }

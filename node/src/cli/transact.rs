@@ -17,9 +17,10 @@ use super::{
 use crate::{
     api::{
         action::JsonAction,
-        contract::{EstimateRequest, readable},
+        contract::{EstimateRequest, EventView, readable},
         hex_bytes::HexBytes,
         model::{ReceiptView, SubmitOutcome, TransactionState, TransactionView},
+        roomy,
     },
     client::Client,
     config::directory,
@@ -168,9 +169,7 @@ impl Session<'_> {
                 format!("{error}. Nothing was sent; with --gas-limit it is sent all the same"),
             )
         })?;
-        // By the time it is in a block the state may be another one.
-        let roomy = estimate.gas_limit.saturating_add(estimate.gas_limit / 4);
-        Ok(roomy.min(self.genesis.gas_limit).max(estimate.gas_limit))
+        Ok(roomy(estimate.gas_limit, self.genesis.gas_limit))
     }
 
     fn wait(&self, signed: &SignedTransaction, patience: Duration) -> Result<(), Failure> {
@@ -241,6 +240,9 @@ fn print_lines(view: &TransactionView) -> Result<(), Failure> {
     if let Some(action) = &transaction.action {
         output::line(format!("does      {}", in_one_line(action)?))?;
     }
+    if let Some(called) = &view.called {
+        output::line(format!("calls     {} {}", called.function, called.arguments))?;
+    }
     match (view.height, view.index, &view.block_id) {
         (Some(height), Some(index), Some(id)) => {
             output::line(format!("included  in block {height} ({id}), place {index}"))?;
@@ -274,18 +276,32 @@ fn print_receipt(receipt: &ReceiptView) -> Result<(), Failure> {
     if let Some(contract) = receipt.contract {
         output::line(format!("contract  {contract}"))?;
     }
-    if !receipt.return_data.0.is_empty() {
-        output::line(format!("returned  {}", shown(&receipt.return_data)))?;
+    match &receipt.result {
+        Some(result) => output::line(format!("returned  {}", plain(result)))?,
+        None if receipt.return_data.0.is_empty() => {}
+        None => output::line(format!("returned  {}", shown(&receipt.return_data)))?,
     }
-    for event in &receipt.events {
-        output::line(format!(
-            "event     {} from {}: {}",
-            shown(&event.topic),
-            event.contract,
-            event.data
-        ))?;
+    receipt.events.iter().try_for_each(print_event)
+}
+
+fn print_event(event: &EventView) -> Result<(), Failure> {
+    let topic = match (&event.fields, &event.name) {
+        (Some(_), Some(name)) => name.clone(),
+        _ => shown(&event.topic),
+    };
+    let data = match &event.fields {
+        Some(fields) => fields.to_string(),
+        None => event.data.to_string(),
+    };
+    output::line(format!("event     {topic} from {}: {data}", event.contract))
+}
+
+/// A decoded value: a string as it is, everything else as JSON.
+pub fn plain(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        value => value.to_string(),
     }
-    Ok(())
 }
 
 /// Bytes, as text where they are some.

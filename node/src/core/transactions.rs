@@ -4,6 +4,8 @@
 //! *Bound.* At most [`MAX_UNVERIFIED`] transactions wait for their signature check. Above it the API
 //! answers busy, and gossip is ignored (its sender announces again).
 
+mod batches;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -14,18 +16,16 @@ use aureon_chain::{
     mempool::{AccountState, Admitted, Origin},
 };
 use aureon_consensus::Now;
-use aureon_proto::v1 as proto;
-use aureon_protocol::{PeerId, Topic, Verdict};
-use aureon_types::{
-    Block, SignedTransaction, TransactionId, VerifiedTransaction, limits::MAX_TRANSACTION_BATCH_BYTES,
-    signature::BATCH,
-};
-use prost::Message as _;
+use aureon_protocol::{PeerId, Verdict};
+use aureon_types::{Block, SignedTransaction, TransactionId, VerifiedTransaction, signature::BATCH};
 
 use super::{
     Core, DecodedTransactions, Effect, GossipFault, GossipToken, Job, Rejection, ReplyToken, SubmitError,
     Timer, done::TransactionVerdict,
 };
+pub use batches::decode_batch;
+use batches::publish;
+
 use crate::adapters::View;
 
 /// Transactions that may wait for their signature check: about a second of both cores.
@@ -34,9 +34,6 @@ pub const MAX_UNVERIFIED: usize = 65_536;
 const ANNOUNCE_AFTER: std::time::Duration = std::time::Duration::from_millis(20);
 /// Repeated announcements of one housekeeping.
 const ANNOUNCEMENTS: usize = 1_024;
-/// Bytes of framing around a batch.
-const BATCH_ROOM: usize = 1_024;
-
 type Outcome = Result<Admitted, Rejection>;
 
 /// Who waits for a group of transactions.
@@ -399,46 +396,4 @@ impl Core {
                 .push_back(aureon_consensus::Input::PendingTransactions(pending));
         }
     }
-}
-
-/// Reads a submitted or gossiped batch, strictly.
-pub fn decode_batch(data: &[u8]) -> Result<Vec<SignedTransaction>, aureon_types::DecodeError> {
-    const WHAT: &str = "transaction batch";
-    aureon_types::strict::at_most(WHAT, data.len(), MAX_TRANSACTION_BATCH_BYTES)?;
-    let batch: proto::TransactionBatch = aureon_types::strict::decode(WHAT, data)?;
-    batch
-        .transactions
-        .iter()
-        .map(SignedTransaction::from_proto)
-        .collect()
-}
-
-fn publish<'a>(
-    transactions: impl Iterator<Item = &'a VerifiedTransaction>,
-    attempt: u32,
-    effects: &mut Vec<Effect>,
-) {
-    let (mut batch, mut bytes) = (Vec::new(), 0_usize);
-    let mut flush = |batch: &mut Vec<proto::SignedTransaction>| {
-        if !batch.is_empty() {
-            let message = proto::TransactionBatch {
-                transactions: std::mem::take(batch),
-                attempt: (attempt > 0).then_some(attempt),
-            };
-            effects.push(Effect::Publish {
-                topic: Topic::Transactions,
-                data: message.encode_to_vec().into(),
-            });
-        }
-    };
-    for transaction in transactions {
-        let size = transaction.size();
-        if bytes.saturating_add(size) > MAX_TRANSACTION_BATCH_BYTES.saturating_sub(BATCH_ROOM) {
-            flush(&mut batch);
-            bytes = 0;
-        }
-        bytes = bytes.saturating_add(size);
-        batch.push(transaction.to_proto());
-    }
-    flush(&mut batch);
 }

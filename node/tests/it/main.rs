@@ -12,6 +12,7 @@ mod cli;
 mod contracts;
 mod engines;
 mod examples;
+mod hostile;
 mod mining;
 mod network;
 mod pow;

@@ -44,13 +44,24 @@ fn lone(temp: &tempfile::TempDir) -> Node {
 
 /// One request as it is, with the status and the body of the answer.
 pub fn ask(node: &Node, method: &str, path: &str, content_type: &str, body: &[u8]) -> (u16, String, Vec<u8>) {
+    ask_at(&node.runtime.api, method, path, content_type, body)
+}
+
+/// The same at an address.
+pub fn ask_at(
+    api: &str,
+    method: &str,
+    path: &str,
+    content_type: &str,
+    body: &[u8],
+) -> (u16, String, Vec<u8>) {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .build()
         .into();
     let request = ureq::http::Request::builder()
         .method(method)
-        .uri(format!("{}{path}", node.runtime.api))
+        .uri(format!("{api}{path}"))
         .header("content-type", content_type)
         .body(body.to_vec())
         .unwrap();

@@ -1,32 +1,95 @@
-//! Bytes of results and events to JSON.
+//! Bytes of results, arguments and events to JSON.
+
+use std::collections::BTreeMap;
 
 use aureon_types::Address;
 use serde_json::{Map, Value, json};
 
-use crate::model::{Field, Interface, InterfaceError, Record, Shape};
+use crate::error::InterfaceError;
+use crate::model::{Field, Interface, Record, Shape};
 use crate::{Kind, MAX_DEPTH};
 
+/// Most values that are read with one [`Budget`]: some megabytes of memory. The largest result is a list of 16,384
+/// bytes.
+pub const MAX_VALUES: usize = 32_768;
+
+/// How many more values are read. An interface of our enemy's can name a list of a billion nothings, or have each
+/// byte stand in a structure of its own: who reads the many events of a receipt reads them all with one budget.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    values: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { values: MAX_VALUES }
+    }
+}
+
+impl Budget {
+    fn spend(&mut self) -> Result<(), InterfaceError> {
+        self.values = self
+            .values
+            .checked_sub(1)
+            .ok_or(InterfaceError::Bytes("there are too many values"))?;
+        Ok(())
+    }
+}
+
 /// The value that all of `bytes` encode.
-pub fn value(interface: &Interface, kind: &Kind, bytes: &[u8]) -> Result<Value, InterfaceError> {
-    whole(interface, bytes, |decoder| decoder.decode(kind, MAX_DEPTH))
+pub fn value(
+    interface: &Interface,
+    kind: &Kind,
+    bytes: &[u8],
+    budget: &mut Budget,
+) -> Result<Value, InterfaceError> {
+    whole(interface, bytes, budget, |decoder| {
+        decoder.decode(kind, MAX_DEPTH)
+    })
 }
 
 /// The structure that all of `bytes` encode.
-pub fn record(interface: &Interface, record: &Record, bytes: &[u8]) -> Result<Value, InterfaceError> {
-    whole(interface, bytes, |decoder| decoder.record(record, MAX_DEPTH))
+pub fn record(
+    interface: &Interface,
+    record: &Record,
+    bytes: &[u8],
+    budget: &mut Budget,
+) -> Result<Value, InterfaceError> {
+    whole(interface, bytes, budget, |decoder| {
+        decoder.record(record, MAX_DEPTH)
+    })
+}
+
+/// The fields that all of `bytes` encode.
+pub fn fields(
+    interface: &Interface,
+    fields: &[Field],
+    bytes: &[u8],
+    budget: &mut Budget,
+) -> Result<Value, InterfaceError> {
+    whole(interface, bytes, budget, |decoder| {
+        decoder.fields(fields, MAX_DEPTH)
+    })
+}
+
+/// The string at the beginning, and what follows it.
+pub fn named(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let (name, rest) = rest.split_at_checked(length)?;
+    Some((std::str::from_utf8(name).ok()?, rest))
 }
 
 fn whole(
     interface: &Interface,
     bytes: &[u8],
+    budget: &mut Budget,
     read: impl FnOnce(&mut Decoder<'_>) -> Result<Value, InterfaceError>,
 ) -> Result<Value, InterfaceError> {
-    // Each value has at least a byte, but for empty structures and what is around others.
-    let steps = bytes.len().saturating_mul(4).saturating_add(1_024);
     let mut decoder = Decoder {
-        interface,
+        types: interface.by_name(),
         rest: bytes,
-        steps,
+        budget,
     };
     let value = read(&mut decoder)?;
     if decoder.rest.is_empty() {
@@ -37,10 +100,9 @@ fn whole(
 }
 
 struct Decoder<'a> {
-    interface: &'a Interface,
+    types: BTreeMap<&'a str, &'a Record>,
     rest: &'a [u8],
-    /// How many more values are read: an interface of our enemy's can name a list of a billion nothings.
-    steps: usize,
+    budget: &'a mut Budget,
 }
 
 impl<'a> Decoder<'a> {
@@ -48,10 +110,7 @@ impl<'a> Decoder<'a> {
         let depth = depth
             .checked_sub(1)
             .ok_or(InterfaceError::Bytes("values are nested too deeply"))?;
-        self.steps = self
-            .steps
-            .checked_sub(1)
-            .ok_or(InterfaceError::Bytes("there are too many values"))?;
+        self.budget.spend()?;
         Ok(match kind {
             Kind::Bool => Value::Bool(self.bit("a truth value is 0 or 1")?),
             Kind::Unsigned(bits) => self.unsigned(*bits)?,
@@ -80,10 +139,10 @@ impl<'a> Decoder<'a> {
                 .iter()
                 .map(|part| self.decode(part, depth))
                 .collect::<Result<_, _>>()?,
-            Kind::Named(name) => {
-                let interface = self.interface;
-                self.record(interface.defined(name)?, depth)?
-            }
+            Kind::Named(name) => match self.types.get(name.as_str()) {
+                Some(record) => self.record(record, depth)?,
+                None => return Err(InterfaceError::UnknownType(name.clone())),
+            },
         })
     }
 

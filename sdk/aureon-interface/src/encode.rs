@@ -4,13 +4,17 @@
 //! else is JSON. In JSON a number may be a string of decimal digits, so that no 64-bit number is lost on its way.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aureon_types::Address;
+use aureon_types::{Address, limits::MAX_CALL_INPUT_BYTES};
 use serde_json::{Map, Value};
 
-use crate::model::{Entry, Field, Interface, InterfaceError, Shape, Variant};
+use crate::error::{InterfaceError, cut, listed};
+use crate::model::{Entry, Field, Interface, Record, Shape, Variant};
 use crate::{Kind, MAX_DEPTH};
+
+/// Most values of one input. Each but an empty structure has at least a byte.
+const MAX_VALUES: usize = 2 * MAX_CALL_INPUT_BYTES;
 
 /// Arguments by name.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +43,11 @@ pub fn arguments(
     out: &mut Vec<u8>,
 ) -> Result<(), InterfaceError> {
     let mut given = by_name(given)?;
+    let mut encoder = Encoder {
+        types: interface.by_name(),
+        place: String::new(),
+        values: MAX_VALUES,
+    };
     for Field { name, kind } in &entry.arguments {
         let value = match given.remove(name.as_str()) {
             Some(Given::Json(value)) => Cow::Borrowed(value),
@@ -50,17 +59,14 @@ pub fn arguments(
                 return Err(InterfaceError::Missing { function, name, kind });
             }
         };
-        Encoder {
-            interface,
-            place: name.clone(),
-        }
-        .encode(kind, &value, MAX_DEPTH, out)?;
+        encoder.at(name, |encoder| encoder.encode(kind, &value, MAX_DEPTH, out))?;
     }
     match given.pop_first() {
+        None if out.len() > MAX_CALL_INPUT_BYTES => Err(TOO_LARGE),
         None => Ok(()),
         Some((name, _)) => Err(InterfaceError::UnknownArgument {
             function: entry.name.clone(),
-            name: name.into_owned(),
+            name: cut(&name),
             known: described(&entry.arguments),
         }),
     }
@@ -68,7 +74,7 @@ pub fn arguments(
 
 /// The Borsh encoding of a string.
 pub fn string(text: &str, out: &mut Vec<u8>) {
-    // Inputs are at most 64 KiB: a longer one is refused where it is sent.
+    // What is longer is refused before it is sent.
     out.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
     out.extend_from_slice(text.as_bytes());
 }
@@ -101,14 +107,11 @@ fn by_name<'a>(given: &Arguments<'a>) -> Result<BTreeMap<Cow<'a, str>, Given<'a>
 }
 
 fn described(arguments: &[Field]) -> String {
-    if arguments.is_empty() {
-        return "none".to_owned();
-    }
     let described: Vec<String> = arguments
         .iter()
-        .map(|field| format!("{} ({})", field.name, field.kind))
+        .map(|field| format!("{} ({})", field.name, field.kind.short()))
         .collect();
-    described.join(", ")
+    listed(described.iter().map(String::as_str))
 }
 
 fn read_text(kind: &Kind, text: &str, place: &str) -> Result<Value, InterfaceError> {
@@ -125,14 +128,22 @@ fn read_text(kind: &Kind, text: &str, place: &str) -> Result<Value, InterfaceErr
 fn parse_json(text: &str, kind: &Kind, place: &str) -> Result<Value, InterfaceError> {
     serde_json::from_str(text).map_err(|error| InterfaceError::Value {
         place: place.to_owned(),
-        what: format!("`{kind}` is written as JSON: {error}"),
+        what: format!(
+            "{} is not a `{}`, which is written as JSON: {error}",
+            cut(text),
+            kind.short()
+        ),
     })
 }
 
+/// A few lines of an interface can name a thousand fields, and a few of a request a thousand times those: an input
+/// ends at what a transaction can carry, and its work with it.
 struct Encoder<'a> {
-    interface: &'a Interface,
+    types: BTreeMap<&'a str, &'a Record>,
     /// Where in the arguments we are, for messages.
     place: String,
+    /// How many more values are written.
+    values: usize,
 }
 
 impl Encoder<'_> {
@@ -146,24 +157,33 @@ impl Encoder<'_> {
         let Some(depth) = depth.checked_sub(1) else {
             return Err(self.wrong("values are nested too deeply".to_owned()));
         };
+        self.values = self.values.checked_sub(1).ok_or(TOO_LARGE)?;
+        if out.len() > MAX_CALL_INPUT_BYTES {
+            return Err(TOO_LARGE);
+        }
         match (kind, value) {
             (Kind::Bool, value) => out.push(u8::from(self.truth(value)?)),
             (Kind::Unsigned(bits), value) => self.unsigned(*bits, value, out)?,
             (Kind::Signed(bits), value) => self.signed(*bits, value, out)?,
             (Kind::String, Value::String(text)) => string(text, out),
             (Kind::Bytes, Value::String(text)) => {
-                let bytes = self.hex(text)?;
+                let bytes = self.hex(kind, text)?;
                 self.count(bytes.len(), out)?;
                 out.extend_from_slice(&bytes);
             }
             (Kind::Address, Value::String(text)) => {
+                // The error names the value.
                 let address: Address = text.parse().map_err(|error| self.wrong(format!("{error}")))?;
                 out.extend_from_slice(address.as_bytes());
             }
             (Kind::Fixed(length), Value::String(text)) => {
-                let bytes = self.hex(text)?;
+                let bytes = self.hex(kind, text)?;
                 if bytes.len() != *length {
-                    return Err(self.wrong(format!("{length} bytes are needed, these are {}", bytes.len())));
+                    return Err(self.wrong(format!(
+                        "`{kind}` has {length} bytes, {} has {}",
+                        short(value),
+                        bytes.len()
+                    )));
                 }
                 out.extend_from_slice(&bytes);
             }
@@ -186,7 +206,10 @@ impl Encoder<'_> {
                 }
             }
             (Kind::Named(name), value) => self.named(name, value, depth, out)?,
-            (kind, value) => return Err(self.wrong(format!("{} is not a `{kind}`", short(value)))),
+            (kind, value) => {
+                let kind = kind.short();
+                return Err(self.wrong(format!("{} is not a `{kind}`", short(value))));
+            }
         }
         Ok(())
     }
@@ -198,8 +221,9 @@ impl Encoder<'_> {
         depth: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), InterfaceError> {
-        let interface = self.interface;
-        match &interface.defined(name)?.shape {
+        let unknown = || InterfaceError::UnknownType(name.to_owned());
+        let record = *self.types.get(name).ok_or_else(unknown)?;
+        match &record.shape {
             Shape::Fields(fields) => self.fields(fields, value, depth, out),
             Shape::Variants(variants) => {
                 let (chosen, content) = chosen(value)
@@ -223,11 +247,9 @@ impl Encoder<'_> {
             .zip(variants)
             .find(|(_, variant)| variant.name == chosen)
             .ok_or_else(|| {
-                let known: Vec<&str> = variants.iter().map(|variant| variant.name.as_str()).collect();
-                self.wrong(format!(
-                    "`{name}` has no variant `{chosen}`; it has: {}",
-                    known.join(", ")
-                ))
+                let known = listed(variants.iter().map(|variant| variant.name.as_str()));
+                let chosen = cut(chosen);
+                self.wrong(format!("`{name}` has no variant `{chosen}`; it has: {known}"))
             })
     }
 
@@ -244,12 +266,11 @@ impl Encoder<'_> {
             Value::Null if fields.is_empty() => &empty,
             _ => return Err(self.wrong(format!("an object with {} is needed", described(fields)))),
         };
-        if let Some(unknown) = object
-            .keys()
-            .find(|key| !fields.iter().any(|field| field.name == **key))
-        {
+        let known: BTreeSet<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+        if let Some(unknown) = object.keys().find(|key| !known.contains(key.as_str())) {
             return Err(self.wrong(format!(
-                "there is no field `{unknown}`; there are: {}",
+                "there is no field `{}`; there are: {}",
+                cut(unknown),
                 described(fields)
             )));
         }
@@ -319,12 +340,20 @@ impl Encoder<'_> {
             .map_err(|_| self.wrong(format!("{} is not a `{kind}`", short(value))))
     }
 
-    fn hex(&self, text: &str) -> Result<Vec<u8>, InterfaceError> {
-        let digits = text
-            .strip_prefix("0x")
-            .ok_or_else(|| self.wrong("bytes are written as 0x and hexadecimal digits".to_owned()))?;
-        hex::decode(digits)
-            .map_err(|error| self.wrong(format!("bytes are written as 0x and hexadecimal digits: {error}")))
+    fn hex(&self, kind: &Kind, text: &str) -> Result<Vec<u8>, InterfaceError> {
+        let given = || short(&Value::String(text.to_owned()));
+        let digits = text.strip_prefix("0x").ok_or_else(|| {
+            self.wrong(format!(
+                "{} is not a `{kind}`: write 0x and hexadecimal digits",
+                given()
+            ))
+        })?;
+        hex::decode(digits).map_err(|error| {
+            self.wrong(format!(
+                "{} is not a `{kind}`: after 0x come hexadecimal digits, two a byte: {error}",
+                given()
+            ))
+        })
     }
 
     fn count(&self, count: usize, out: &mut Vec<u8>) -> Result<(), InterfaceError> {
@@ -350,12 +379,11 @@ fn bytes_of(bits: u32) -> usize {
     usize::try_from(bits / 8).unwrap_or(0)
 }
 
-/// A value in a message: not longer than a line.
+const TOO_LARGE: InterfaceError = InterfaceError::InputTooLarge {
+    limit: MAX_CALL_INPUT_BYTES,
+};
+
+/// A value in a message.
 fn short(value: &Value) -> String {
-    let text = value.to_string();
-    if text.chars().count() > 60 {
-        text.chars().take(60).chain("...".chars()).collect()
-    } else {
-        text
-    }
+    cut(&value.to_string())
 }

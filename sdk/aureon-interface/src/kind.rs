@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::MAX_DEPTH;
+use crate::error::cut;
 
 /// A type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,11 @@ impl Kind {
             Some(kind) if parser.rest.is_empty() => Ok(kind),
             _ => Err(text.chars().take(64).collect()),
         }
+    }
+
+    /// As people read it in a message.
+    pub(crate) fn short(&self) -> String {
+        cut(&self.to_string())
     }
 }
 

@@ -10,16 +10,20 @@
 //! [`build`] compiles a contract's project, [`scaffold`] starts one from a template.
 
 pub mod build;
+mod check;
 mod decode;
 mod encode;
+mod error;
 mod kind;
 mod model;
 pub mod scaffold;
 mod section;
 
+pub use decode::{Budget, MAX_VALUES};
 pub use encode::Arguments;
+pub use error::InterfaceError;
 pub use kind::Kind;
-pub use model::{Entry, Field, Function, FunctionKind, Interface, InterfaceError, Record, Shape, Variant};
+pub use model::{Entry, Field, Function, FunctionKind, Interface, Record, Shape, Variant};
 pub use section::SectionError;
 
 /// Name of the custom section.
@@ -30,3 +34,6 @@ pub const MAX_INTERFACE_BYTES: usize = 64 << 10;
 
 /// The deepest nesting of a value: lists in structures in options.
 pub const MAX_DEPTH: usize = 16;
+
+/// The longest name of a contract, function, argument, field, type, variant or event.
+pub const MAX_NAME_BYTES: usize = 64;

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::decode::{self, Budget};
 use crate::encode::Arguments;
-use crate::{Kind, MAX_INTERFACE_BYTES, SECTION, SectionError, decode, encode, section};
+use crate::error::{InterfaceError, cut, listed};
+use crate::{Kind, MAX_INTERFACE_BYTES, SECTION, check, encode, section};
 
 /// The version of the format that is read here.
-const VERSION: u32 = 1;
+pub const VERSION: u32 = 1;
 
 /// What a contract says about itself.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
@@ -130,77 +132,6 @@ impl<'de> Deserialize<'de> for Kind {
     }
 }
 
-/// Why an interface cannot be read, or something does not fit it. Made for people: the CLI and the REST API
-/// show it as it is.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InterfaceError {
-    /// The module.
-    #[error(transparent)]
-    Section(#[from] SectionError),
-    /// Too much to read.
-    #[error("the interface has {bytes} bytes, at most {MAX_INTERFACE_BYTES}")]
-    TooLarge {
-        /// Its length.
-        bytes: usize,
-    },
-    /// Not JSON, or not of this form.
-    #[error("the interface cannot be read: {0}")]
-    Malformed(String),
-    /// From the future.
-    #[error("the interface is of version {0}, this node reads version {VERSION}")]
-    Version(u32),
-    /// A type that is not defined.
-    #[error("the interface names the type `{0}` and does not define it")]
-    UnknownType(String),
-    /// No such function.
-    #[error("the contract `{contract}` has no function `{name}`; it has: {known}")]
-    UnknownFunction {
-        /// The contract's name.
-        contract: String,
-        /// What was asked for.
-        name: String,
-        /// All there are.
-        known: String,
-    },
-    /// Input for a constructor or `migrate` that the contract has not.
-    #[error("the contract has no `{0}` and takes no arguments there")]
-    NoEntry(&'static str),
-    /// An argument is missing.
-    #[error("`{function}` needs the argument `{name}` ({kind})")]
-    Missing {
-        /// The function.
-        function: String,
-        /// The argument.
-        name: String,
-        /// Its type.
-        kind: String,
-    },
-    /// An argument that the function has not.
-    #[error("`{function}` has no argument `{name}`; it takes: {known}")]
-    UnknownArgument {
-        /// The function.
-        function: String,
-        /// What was given.
-        name: String,
-        /// All there are.
-        known: String,
-    },
-    /// An argument given twice.
-    #[error("the argument `{0}` is given twice")]
-    Twice(String),
-    /// A value that is not of its type.
-    #[error("{place}: {what}")]
-    Value {
-        /// Which argument, and where in it.
-        place: String,
-        /// What is wrong.
-        what: String,
-    },
-    /// Bytes that are not of their type.
-    #[error("the bytes are not of the type that the interface names: {0}")]
-    Bytes(&'static str),
-}
-
 impl Interface {
     /// Reads the interface of a module; `None` if it has none.
     ///
@@ -208,7 +139,16 @@ impl Interface {
     ///
     /// If the module is damaged, or the interface is.
     pub fn from_wasm(module: &[u8]) -> Result<Option<Self>, InterfaceError> {
-        section::find(module, SECTION)?.map(Self::from_json).transpose()
+        Self::section(module)?.map(Self::from_json).transpose()
+    }
+
+    /// The interface of a module as it stands there, unread; `None` if it has none.
+    ///
+    /// # Errors
+    ///
+    /// If the module is damaged.
+    pub fn section(module: &[u8]) -> Result<Option<&[u8]>, InterfaceError> {
+        Ok(section::find(module, SECTION)?)
     }
 
     /// Reads an interface.
@@ -232,7 +172,7 @@ impl Interface {
             None => return Err(InterfaceError::Malformed("it has no version".to_owned())),
         }
         let interface: Self = serde_json::from_value(value).map_err(malformed)?;
-        interface.check_names()?;
+        check::names(&interface)?;
         Ok(interface)
     }
 
@@ -245,17 +185,10 @@ impl Interface {
         self.functions
             .iter()
             .find(|function| function.entry.name == name)
-            .ok_or_else(|| {
-                let known: Vec<&str> = self
-                    .functions
-                    .iter()
-                    .map(|function| function.entry.name.as_str())
-                    .collect();
-                InterfaceError::UnknownFunction {
-                    contract: self.name.clone(),
-                    name: name.to_owned(),
-                    known: known.join(", "),
-                }
+            .ok_or_else(|| InterfaceError::UnknownFunction {
+                contract: self.name.clone(),
+                name: cut(name),
+                known: listed(self.functions.iter().map(|function| function.entry.name.as_str())),
             })
     }
 
@@ -270,6 +203,29 @@ impl Interface {
         encode::string(name, &mut out);
         encode::arguments(self, entry, arguments, &mut out)?;
         Ok(out)
+    }
+
+    /// As [`Interface::encode_call`], for a function of this kind only.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such function, it is of the other kind, or the arguments are not its arguments.
+    pub fn encode(
+        &self,
+        kind: FunctionKind,
+        name: &str,
+        arguments: &Arguments<'_>,
+    ) -> Result<Vec<u8>, InterfaceError> {
+        if self.function(name)?.kind == kind {
+            return self.encode_call(name, arguments);
+        }
+        Err(InterfaceError::WrongKind {
+            name: cut(name),
+            instead: match kind {
+                FunctionKind::Query => "changes things: it is called in a transaction, not asked",
+                FunctionKind::Call => "only reads: it is asked in a query, for free, not called",
+            },
+        })
     }
 
     /// The input of the constructor.
@@ -305,17 +261,62 @@ impl Interface {
         Ok(out)
     }
 
+    /// Its own types. A list would be walked once per value.
+    pub(crate) fn by_name(&self) -> BTreeMap<&str, &Record> {
+        self.types
+            .iter()
+            .map(|record| (record.name.as_str(), record))
+            .collect()
+    }
+
     /// What a function gave, as JSON; `null` for nothing.
     ///
     /// # Errors
     ///
     /// If there is no such function, or the bytes are not of its result's type.
     pub fn decode_result(&self, name: &str, bytes: &[u8]) -> Result<Value, InterfaceError> {
-        match &self.function(name)?.entry.returns {
-            Some(kind) => decode::value(self, kind, bytes),
+        self.decode_given(&self.function(name)?.entry, bytes, &mut Budget::default())
+    }
+
+    /// What an entry point gave, as [`Interface::decode_result`], within what is left of `budget`.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not of its result's type, or the budget is used up.
+    pub fn decode_given(
+        &self,
+        entry: &Entry,
+        bytes: &[u8],
+        budget: &mut Budget,
+    ) -> Result<Value, InterfaceError> {
+        match &entry.returns {
+            Some(kind) => decode::value(self, kind, bytes, budget),
             None if bytes.is_empty() => Ok(Value::Null),
             None => Err(InterfaceError::Bytes("the function gives nothing")),
         }
+    }
+
+    /// The function that the input of a call or query names, and the bytes of its arguments; `None` if it names
+    /// none of this interface.
+    #[must_use]
+    pub fn called<'a>(&self, input: &'a [u8]) -> Option<(&Function, &'a [u8])> {
+        let (name, arguments) = decode::named(input)?;
+        let function = self.functions.iter().find(|function| function.entry.name == name);
+        function.map(|function| (function, arguments))
+    }
+
+    /// The arguments of an entry point as a JSON object.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not its arguments, or the budget is used up.
+    pub fn decode_arguments(
+        &self,
+        entry: &Entry,
+        bytes: &[u8],
+        budget: &mut Budget,
+    ) -> Result<Value, InterfaceError> {
+        decode::fields(self, &entry.arguments, bytes, budget)
     }
 
     /// An event as a JSON object of its fields; `None` if the interface has no event of this topic.
@@ -324,54 +325,23 @@ impl Interface {
     ///
     /// If the data is not that of the event.
     pub fn decode_event(&self, topic: &[u8], data: &[u8]) -> Result<Option<Value>, InterfaceError> {
+        self.decode_event_within(topic, data, &mut Budget::default())
+    }
+
+    /// As [`Interface::decode_event`], within what is left of `budget`.
+    ///
+    /// # Errors
+    ///
+    /// If the data is not that of the event, or the budget is used up.
+    pub fn decode_event_within(
+        &self,
+        topic: &[u8],
+        data: &[u8],
+        budget: &mut Budget,
+    ) -> Result<Option<Value>, InterfaceError> {
         let event = self.events.iter().find(|event| event.name.as_bytes() == topic);
-        event.map(|event| decode::record(self, event, data)).transpose()
-    }
-
-    pub(crate) fn defined(&self, name: &str) -> Result<&Record, InterfaceError> {
-        let found = self.types.iter().find(|record| record.name == name);
-        found.ok_or_else(|| InterfaceError::UnknownType(name.to_owned()))
-    }
-
-    /// Every type that is named is defined, once.
-    fn check_names(&self) -> Result<(), InterfaceError> {
-        let mut names = BTreeMap::new();
-        for record in &self.types {
-            if names.insert(record.name.as_str(), ()).is_some() {
-                return Err(InterfaceError::Malformed(format!(
-                    "the type `{}` is defined twice",
-                    record.name
-                )));
-            }
-        }
-        let entries = self.functions.iter().map(|function| &function.entry);
-        for entry in entries.chain(&self.deploy).chain(&self.migrate) {
-            let arguments = entry.arguments.iter().map(|field| &field.kind);
-            arguments
-                .chain(&entry.returns)
-                .try_for_each(|kind| self.check_kind(kind))?;
-        }
-        self.types
-            .iter()
-            .chain(&self.events)
-            .try_for_each(|record| match &record.shape {
-                Shape::Fields(fields) => self.check_fields(fields),
-                Shape::Variants(variants) => variants
-                    .iter()
-                    .try_for_each(|variant| self.check_fields(&variant.fields)),
-            })
-    }
-
-    fn check_fields(&self, fields: &[Field]) -> Result<(), InterfaceError> {
-        fields.iter().try_for_each(|field| self.check_kind(&field.kind))
-    }
-
-    fn check_kind(&self, kind: &Kind) -> Result<(), InterfaceError> {
-        match kind {
-            Kind::Named(name) => self.defined(name).map(drop),
-            Kind::List(inside) | Kind::Option(inside) => self.check_kind(inside),
-            Kind::Tuple(parts) => parts.iter().try_for_each(|part| self.check_kind(part)),
-            _ => Ok(()),
-        }
+        event
+            .map(|event| decode::record(self, event, data, budget))
+            .transpose()
     }
 }

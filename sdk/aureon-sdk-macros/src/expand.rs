@@ -5,7 +5,7 @@ use quote::{format_ident, quote};
 use syn::{Ident, Result};
 
 use crate::json;
-use crate::model::{Argument, Contract, Function, Kind, Record, Shape};
+use crate::model::{Argument, Contract, Function, Kind, Record, Shape, word};
 
 pub fn contract(contract: &Contract) -> Result<TokenStream> {
     let module = &contract.module;
@@ -89,7 +89,7 @@ fn dispatch<'a>(entry: &str, functions: impl Iterator<Item = &'a Function>) -> T
     let entry = format_ident!("{entry}");
     let arms: Vec<TokenStream> = functions
         .map(|function| {
-            let name = Literal::byte_string(function.name.to_string().as_bytes());
+            let name = Literal::byte_string(word(&function.name).as_bytes());
             let body = invoke(function);
             quote! { #name => { #body } }
         })
@@ -112,14 +112,14 @@ fn dispatch<'a>(entry: &str, functions: impl Iterator<Item = &'a Function>) -> T
 
 fn invoke(function: &Function) -> TokenStream {
     let name = &function.name;
-    let shown = name.to_string();
+    let shown = word(name);
     let guard = (!function.payable && function.kind != Kind::Query)
         .then(|| quote! { ::aureon::entry::refuse_value(#shown); });
     let names: Vec<Ident> = (0..function.arguments.len())
         .map(|index| format_ident!("argument_{index}"))
         .collect();
     let reads = function.arguments.iter().zip(&names).map(|(argument, name)| {
-        let (kind, shown) = (&argument.kind, argument.name.to_string());
+        let (kind, shown) = (&argument.kind, word(&argument.name));
         quote! { let #name: #kind = arguments.next(#shown); }
     });
     let result = quote! { #name(#(#names),*) };
@@ -285,7 +285,7 @@ fn client_type(name: &Ident, visibility: &syn::Visibility) -> TokenStream {
 
 fn method(function: &Function) -> TokenStream {
     let (name, docs, returns) = (&function.name, &function.docs, &function.returns);
-    let shown = name.to_string();
+    let shown = word(name);
     let arguments = parameters(&function.arguments);
     let encode = encode_all(&function.arguments);
     let send = match function.kind {
@@ -340,7 +340,7 @@ fn record(record: &Record) -> TokenStream {
         Shape::Variants(variants) => (encode_variants(variants), decode_variants(name, variants)),
     };
     let event = record.event.then(|| {
-        let topic = name.to_string();
+        let topic = word(name);
         quote! {
             impl ::aureon::Event for #name {
                 const TOPIC: &'static str = #topic;

@@ -1,13 +1,13 @@
 //! The interface as JSON, version 1 of docs/contract-interface.md. Written by hand: a macro should build fast.
 
-use crate::model::{Argument, Contract, Function, Kind, Record, Shape};
+use crate::model::{Argument, Contract, Function, Kind, Record, Shape, word};
 
 const VERSION: u8 = 1;
 
 pub fn interface(contract: &Contract) -> String {
     let mut fields = vec![
         format!("\"version\":{VERSION}"),
-        format!("\"name\":{}", text(&contract.module.ident.to_string())),
+        format!("\"name\":{}", text(&word(&contract.module.ident))),
         format!("\"docs\":{}", text(&contract.docs)),
     ];
     for (key, kind) in [("deploy", Kind::Init), ("migrate", Kind::Migrate)] {
@@ -35,7 +35,7 @@ fn entry(function: &Function) -> String {
         Kind::Query => fields.push("\"kind\":\"query\"".to_owned()),
         Kind::Init | Kind::Migrate => {}
     }
-    fields.push(format!("\"name\":{}", text(&function.name.to_string())));
+    fields.push(format!("\"name\":{}", text(&word(&function.name))));
     if function.payable {
         fields.push("\"payable\":true".to_owned());
     }
@@ -53,7 +53,7 @@ fn record(record: &Record) -> String {
         Shape::Variants(variants) => {
             let variants = variants.iter().map(|(name, fields)| {
                 object(vec![
-                    format!("\"name\":{}", text(&name.to_string())),
+                    format!("\"name\":{}", text(&word(name))),
                     format!("\"fields\":{}", arguments(fields)),
                 ])
             });
@@ -61,7 +61,7 @@ fn record(record: &Record) -> String {
         }
     };
     object(vec![
-        format!("\"name\":{}", text(&record.name.to_string())),
+        format!("\"name\":{}", text(&word(&record.name))),
         shape,
         format!("\"docs\":{}", text(&record.docs)),
     ])
@@ -70,7 +70,7 @@ fn record(record: &Record) -> String {
 fn arguments(arguments: &[Argument]) -> String {
     list(arguments.iter().map(|argument| {
         object(vec![
-            format!("\"name\":{}", text(&argument.name.to_string())),
+            format!("\"name\":{}", text(&word(&argument.name))),
             format!("\"type\":{}", text(&argument.named)),
         ])
     }))

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Fields, FnArg, Item, ItemMod, Pat, Result, ReturnType, Signature, Type};
+use syn::{Attribute, Error, Fields, FnArg, Ident, Item, ItemMod, Pat, Result, ReturnType, Signature, Type};
 
 use crate::types;
 
@@ -404,4 +405,9 @@ pub fn docs(attributes: &[Attribute]) -> String {
         })
         .collect();
     lines.join("\n").trim().to_owned()
+}
+
+/// The name as others read it: `r#type` is called `type`.
+pub fn word(name: &Ident) -> String {
+    name.unraw().to_string()
 }

@@ -1,12 +1,15 @@
 //! Inputs by name, by the interface that a contract's code carries.
 
-use aureon_interface::{Arguments, Interface};
+use aureon_interface::{Arguments, FunctionKind, Interface, InterfaceError};
 use aureon_types::Address;
 use bytes::Bytes;
 
 use crate::{
     api::hex_bytes::HexBytes,
-    cli::{failure::Failure, transact::shown},
+    cli::{
+        failure::Failure,
+        transact::{plain, shown},
+    },
     client::Client,
 };
 
@@ -15,52 +18,74 @@ const ORDER: &str = "options of this command stand before the function's name an
 
 /// The interface of a module that must have one.
 pub fn interface(code: &[u8]) -> Result<Interface, Failure> {
-    let found = Interface::from_wasm(code).map_err(Failure::failed)?;
-    found.ok_or_else(|| {
-        Failure::failed(
+    match Interface::from_wasm(code) {
+        Ok(Some(interface)) => Ok(interface),
+        Ok(None) => Err(Failure::failed(
             "the contract's code tells nothing about its functions: give its input with --input 0x..",
-        )
-    })
+        )),
+        Err(error) => Err(Failure::failed(format!(
+            "what the contract's code tells about its functions cannot be used: {error}; give its input with \
+             --input 0x.."
+        ))),
+    }
 }
 
-/// The interface of a deployed contract.
-pub fn deployed(client: &Client, contract: &Address) -> Result<Interface, Failure> {
+/// The code of a deployed contract.
+pub fn deployed(client: &Client, contract: &Address) -> Result<Bytes, Failure> {
     let view = client.contract(contract)?;
-    interface(&view.bytecode.unwrap_or_default().0)
+    Ok(view.bytecode.unwrap_or_default().0)
 }
 
-/// A function's name, and its arguments.
-pub fn call(interface: &Interface, words: &[String]) -> Result<(String, Bytes), Failure> {
+/// The input that names a function and its arguments.
+pub fn call(interface: &Interface, kind: FunctionKind, words: &[String]) -> Result<Bytes, Failure> {
     let Some((function, words)) = words.split_first() else {
         return Err(Failure::usage("a function's name is missing"));
     };
     let pairs = pairs(words)?;
-    let input = interface.encode_call(function, &Arguments::Text(&pairs));
-    let input = input.map_err(|error| Failure::usage(format!("{error} ({ORDER})")))?;
-    Ok((function.clone(), input.into()))
+    let input = interface.encode(kind, function, &Arguments::Text(&pairs));
+    Ok(input.map_err(|error| refused(&error))?.into())
 }
 
 /// The input of `deploy`.
 pub fn deployment(interface: &Interface, words: &[String]) -> Result<Bytes, Failure> {
-    let pairs = pairs(words)?;
-    let input = interface.encode_deploy(&Arguments::Text(&pairs));
-    let input = input.map_err(|error| Failure::usage(format!("{error} ({ORDER})")))?;
-    Ok(input.into())
+    let input = interface.encode_deploy(&Arguments::Text(&pairs(words)?));
+    Ok(input.map_err(|error| refused(&error))?.into())
 }
 
 /// The input of `migrate`.
 pub fn migration(interface: &Interface, words: &[String]) -> Result<Bytes, Failure> {
-    let pairs = pairs(words)?;
-    let input = interface.encode_migrate(&Arguments::Text(&pairs));
-    let input = input.map_err(|error| Failure::usage(format!("{error} ({ORDER})")))?;
-    Ok(input.into())
+    let input = interface.encode_migrate(&Arguments::Text(&pairs(words)?));
+    Ok(input.map_err(|error| refused(&error))?.into())
+}
+
+fn refused(error: &InterfaceError) -> Failure {
+    match error {
+        InterfaceError::UnknownArgument { .. } => Failure::usage(format!("{error} ({ORDER})")),
+        _ => Failure::usage(error),
+    }
+}
+
+/// That a contract has functions, and none is named. One without an interface may want no input.
+pub fn which(interface: &Interface, kind: FunctionKind) -> Failure {
+    let functions = interface
+        .functions
+        .iter()
+        .filter(|function| function.kind == kind);
+    let names: Vec<&str> = functions
+        .map(|function| function.entry.name.as_str())
+        .take(32)
+        .collect();
+    Failure::usage(format!(
+        "name a function of `{}`: {} (`contract show` tells their arguments; --input 0x is no input at all)",
+        interface.name,
+        names.join(", ")
+    ))
 }
 
 /// What a function gave, for people.
 pub fn result(interface: &Interface, function: &str, output: &HexBytes) -> String {
     match interface.decode_result(function, &output.0) {
-        Ok(serde_json::Value::String(text)) => text,
-        Ok(value) => value.to_string(),
+        Ok(value) => plain(&value),
         // The contract answers something else than it says: shown as it is.
         Err(_) => shown(output),
     }
@@ -74,7 +99,7 @@ fn pairs(words: &[String]) -> Result<Vec<(String, String)>, Failure> {
         let name = word.strip_prefix("--").filter(|name| !name.is_empty());
         let Some(name) = name else {
             return Err(Failure::usage(format!(
-                "\"{word}\" is no argument's name: arguments are given as --name value"
+                "\"{word}\" is no argument's name: arguments are given as --name value ({ORDER})"
             )));
         };
         if let Some((name, value)) = name.split_once('=') {
@@ -82,7 +107,7 @@ fn pairs(words: &[String]) -> Result<Vec<(String, String)>, Failure> {
             continue;
         }
         let Some(value) = words.next() else {
-            return Err(Failure::usage(format!("--{name} has no value")));
+            return Err(Failure::usage(format!("--{name} has no value ({ORDER})")));
         };
         pairs.push((name.to_owned(), value.clone()));
     }

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use aureon_interface::Interface;
 use aureon_types::{Action, Address, Amount, Hash, contract::code_hash, genesis::VM_COST_TABLE};
 use aureon_vm::{CodeReport, Machine, Options, abi::HostFunction};
 use bytes::Bytes;
 use clap::Args;
 use serde::Serialize;
 
-use super::{module, output};
+use super::{describe, module, output};
 use crate::cli::failure::{Exit, Failure};
 
 #[derive(Debug, Args)]
@@ -32,6 +33,12 @@ struct View {
     exports: Vec<String>,
     imports: Vec<Import>,
     limits: Vec<Used>,
+    /// What the code says about its functions; absent if it says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interface: Option<Interface>,
+    /// Why what the code says about its functions cannot be used. It can be deployed all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interface_error: Option<String>,
     /// Gas of a deployment with an empty input and no constructor.
     deploy_gas: u64,
     /// Gas of a call before the contract's first instruction, with an empty input.
@@ -80,6 +87,10 @@ impl View {
             value: Amount::ZERO,
         };
         let (code_hash, code_bytes) = (code_hash(&code), code.len());
+        let (interface, interface_error) = match Interface::from_wasm(&code) {
+            Ok(interface) => (interface, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
         let deploy = Action::Deploy {
             code,
             input: Bytes::new(),
@@ -101,6 +112,8 @@ impl View {
                     limit: limit.most(),
                 })
                 .collect(),
+            interface,
+            interface_error,
             deploy_gas: deploy.gas(),
             call_gas: call.gas().saturating_add(report.start_gas),
         }
@@ -123,6 +136,16 @@ impl View {
             "gas      {} to deploy, and what its constructor uses; a call {}, and what it uses (cost table \
              {VM_COST_TABLE})",
             self.deploy_gas, self.call_gas
-        ))
+        ))?;
+        match (&self.interface, &self.interface_error) {
+            (Some(interface), _) => describe::print(interface),
+            (None, Some(error)) => {
+                output::line(format!("names    unusable: {error}; call it with --input 0x.."))
+            }
+            (None, None) => output::line(format!(
+                "names    none: there is no section \"{}\"; call it with --input 0x..",
+                aureon_interface::SECTION
+            )),
+        }
     }
 }

@@ -92,6 +92,12 @@ pub fn new(arguments: &New) -> Result<(), Failure> {
 }
 
 pub fn build(arguments: &Build) -> Result<(), Failure> {
+    if !arguments.folder.join("Cargo.toml").is_file() {
+        return Err(Failure::failed(format!(
+            "there is no Cargo.toml in {}: give a project's folder; `aureon-node contract new` starts one",
+            arguments.folder.display()
+        )));
+    }
     let project = Project {
         folder: arguments.folder.clone(),
         locked: arguments.locked,

@@ -1,6 +1,6 @@
 //! Text and JSON become bytes, bytes become JSON.
 
-use aureon_interface::{Arguments, Interface, InterfaceError};
+use aureon_interface::{Arguments, Budget, FunctionKind, Interface, InterfaceError};
 use serde_json::{Value, json};
 
 fn interface() -> Interface {
@@ -109,6 +109,17 @@ fn what_does_not_fit_is_named() {
         say(&[("the_one", &wrong_case), ("amount", "5")]).starts_with("the_one: "),
         "a wrong checksum is refused"
     );
+    let none = Arguments::Text(&[]);
+    let error = interface()
+        .encode(FunctionKind::Query, "pay_to", &none)
+        .unwrap_err();
+    assert!(
+        error.to_string().starts_with("`pay_to` changes things"),
+        "{error}"
+    );
+    let error = interface().encode(FunctionKind::Call, "wide", &none).unwrap_err();
+    assert!(error.to_string().starts_with("`wide` only reads"), "{error}");
+    assert!(interface().encode(FunctionKind::Query, "wide", &none).is_ok());
     let error = interface().encode_call("pay", &Arguments::Text(&[])).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -162,7 +173,7 @@ fn deep_mistakes_say_where() {
     );
     assert_eq!(
         say("four", json!("0x01")),
-        "four: 4 bytes are needed, these are 1"
+        "four: `bytes4` has 4 bytes, \"0x01\" has 1"
     );
     assert_eq!(
         say("signed", json!(40_000)),
@@ -195,6 +206,29 @@ fn results_and_events_are_json() {
         Some(json!({"price": 7}))
     );
     assert_eq!(interface().decode_event(b"Bought", &[]).unwrap(), None);
+}
+
+#[test]
+fn inputs_are_read_back() {
+    let interface = interface();
+    let given = json!({"the_one": ADDRESS, "amount": 5});
+    let input = interface
+        .encode_call("pay_to", &Arguments::Json(given.as_object().unwrap()))
+        .unwrap();
+    let (function, arguments) = interface.called(&input).unwrap();
+    assert_eq!(function.entry.name, "pay_to");
+    let mut budget = Budget::default();
+    let mut read = |bytes: &[u8]| interface.decode_arguments(&function.entry, bytes, &mut budget);
+    assert_eq!(read(arguments), Ok(given));
+    assert!(read(&arguments[1..]).is_err());
+    assert!(interface.called(b"").is_none());
+    assert!(interface.called(&[6, 0, 0, 0, b'p', b'a']).is_none());
+    assert!(interface.called(&[2, 0, 0, 0, b'n', b'o']).is_none());
+    let deploy = interface.deploy.as_ref().unwrap();
+    assert_eq!(
+        interface.decode_arguments(deploy, &[0x11; 20], &mut Budget::default()),
+        Ok(json!({"owner": "0x1111111111111111111111111111111111111111"}))
+    );
 }
 
 #[test]
