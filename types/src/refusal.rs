@@ -20,7 +20,7 @@ pub enum RefusalCode {
     BelowMinimumStake,
     /// There are `value` candidates; at most `limit` are kept.
     TooManyValidators,
-    /// `value` withdrawals end in that epoch already; at most `limit` may.
+    /// `value` withdrawals of the sender end in that epoch already; at most `limit` may.
     TooManyUnbondings,
     /// The commission is `value` basis points; at most `limit` are allowed.
     CommissionTooHigh,
@@ -70,11 +70,14 @@ pub enum RefusalCode {
     NotTheAdmin,
     /// There is a contract at the address already.
     ContractExists,
+    /// So much was slashed of what returns from this validator at the end of epoch `value` that nothing
+    /// can join it.
+    UnbondingSlashed,
 }
 
 impl RefusalCode {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::WrongEngine,
         Self::SystemAccount,
         Self::AmountZero,
@@ -106,6 +109,7 @@ impl RefusalCode {
         Self::NotUpgradable,
         Self::NotTheAdmin,
         Self::ContractExists,
+        Self::UnbondingSlashed,
     ];
 
     /// The number in the schema.
@@ -142,6 +146,7 @@ impl RefusalCode {
             Self::NotUpgradable => proto::RefusalCode::NotUpgradable,
             Self::NotTheAdmin => proto::RefusalCode::NotTheAdmin,
             Self::ContractExists => proto::RefusalCode::ContractExists,
+            Self::UnbondingSlashed => proto::RefusalCode::UnbondingSlashed,
         };
         code.into()
     }
@@ -160,7 +165,7 @@ impl RefusalCode {
             Self::NotAValidator => "there is no such validator".into(),
             Self::BelowMinimumStake => format!("the stake would be {value} base units, the minimum of this network is {limit}").into(),
             Self::TooManyValidators => format!("there are {value} candidates already, at most {limit} are kept; try again when one has left").into(),
-            Self::TooManyUnbondings => format!("{value} withdrawals end in that epoch already, at most {limit} may; try again in the next epoch").into(),
+            Self::TooManyUnbondings => format!("{value} withdrawals of the sender end in that epoch already, at most {limit} may; try again in the next epoch").into(),
             Self::CommissionTooHigh => format!("a commission of {value} basis points is too high; at most {limit} are allowed").into(),
             Self::CommissionFixed => format!("the commission was fixed at {limit} basis points by the first bond, {value} were named now").into(),
             Self::NotJailed => "the sender is not in jail".into(),
@@ -185,6 +190,7 @@ impl RefusalCode {
             Self::NotUpgradable => "the contract was not deployed upgradable".into(),
             Self::NotTheAdmin => "the sender is not the contract's admin".into(),
             Self::ContractExists => "there is a contract at the address already".into(),
+            Self::UnbondingSlashed => format!("so much was slashed of what returns from this validator at the end of epoch {value} that nothing can join it; try again in the next epoch").into(),
         }
     }
 }
@@ -200,7 +206,7 @@ mod tests {
             assert_eq!(RefusalCode::from_proto(number), Some(code));
         }
         assert_eq!(RefusalCode::from_proto(0), None);
-        assert_eq!(RefusalCode::from_proto(32), None);
+        assert_eq!(RefusalCode::from_proto(33), None);
     }
 
     #[test]

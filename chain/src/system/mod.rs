@@ -14,7 +14,7 @@
 //!
 //! *Epochs.* Heights are cut in epochs of `E` blocks. At the end of the *closing block*, the last but
 //! one of an epoch, absent validators are jailed and the set of the next epoch is made and recorded
-//! ([`schedule_after`]). At the end of the last block of an epoch, stake whose time has come returns.
+//! ([`schedule_after`]). From the end of the last block of an epoch on, stake whose time has come returns.
 //!
 //! *Architecture invariant*: no record is rewritten per validator per block; every list is bounded, and
 //! a record fits into a slot (64 KiB).
@@ -29,6 +29,7 @@ mod genesis;
 mod lagging;
 pub mod query;
 mod records;
+mod releases;
 mod rewards;
 mod rules;
 mod shares;
@@ -57,8 +58,12 @@ use crate::execution::{BlockContext, Overlay, StateError, StateReader};
 /// sets gives way to a newcomer with more stake. More than a set can hold
 /// ([`aureon_types::limits::MAX_VALIDATORS`]), so that there always is one outside.
 pub const MAX_CANDIDATES: usize = 1_100;
-/// Most withdrawals that end in one epoch. The next one is refused, and may be made an epoch later.
-pub const MAX_RELEASES: usize = 1_000;
+/// Most withdrawals that a block pays. Further ones that are due are paid in the blocks after it, in the
+/// order in which they were made.
+pub const MAX_RELEASES: u64 = 1_000;
+/// Most validators from which one delegator withdraws with the same epoch as end. The next one is
+/// refused, and may be made an epoch later.
+pub const MAX_WITHDRAWALS: usize = 100;
 /// Most changes of the authorities that are voted on at a time. Each authority may open an equal part
 /// of them, so that none can keep the others from opening one.
 pub const MAX_BALLOTS: usize = 1_000;
@@ -169,10 +174,7 @@ pub(crate) fn end_block<R: StateReader>(
                 downtime::judge(overlay, rules, voting)?;
                 epochs::close_stake(overlay, rules, voting)?;
             }
-            if context.height == voting.epoch.last() {
-                unbonding::release(overlay, voting.epoch.number())?;
-            }
-            Ok(())
+            releases::pay_due(overlay, voting, context.height)
         }
         Rules::Authority(_, voting) if context.height == voting.epoch.closing() => {
             epochs::close_authorities(overlay, voting, context.rules.evidence_epochs())

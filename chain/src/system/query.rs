@@ -5,9 +5,10 @@ use aureon_consensus::Epoch;
 use aureon_types::{Address, Amount, PublicKey};
 
 use super::{
-    damaged,
+    MAX_RELEASES, damaged,
     records::{
-        Authorities, Ballot, Candidates, Missed, OpenBallots, Punished, Releases, Totals, ValidatorRecord,
+        Authorities, Ballot, Candidates, Missed, OpenBallots, Punished, Release, ReleaseQueue, Totals,
+        ValidatorRecord, Waiting,
     },
     rewards::Delegation,
     rules::{StakeRules, epoch_of},
@@ -32,7 +33,8 @@ pub struct Unbonding {
     pub validator: Address,
     /// What it is worth now.
     pub amount: Amount,
-    /// The block in which it returns.
+    /// The block in which it returns, at the latest. Later withdrawals do not change it, and it comes
+    /// earlier when withdrawals of earlier epochs are paid in between.
     pub release_height: u64,
 }
 
@@ -93,27 +95,35 @@ pub fn delegation<R: StateReader>(
     }))
 }
 
-/// What `delegator` waits for, the next to return first. `height`: of the block that left the state.
+/// What `delegator` waits for, by the epoch in which it ends. `height`: of the block that left the state.
 pub fn unbondings<R: StateReader>(
     reader: &R,
     rules: &StakeRules,
     height: u64,
     delegator: &Address,
 ) -> Result<Vec<Unbonding>, StateError> {
+    let Some(queue) = At(reader).load::<ReleaseQueue>(&slots::release_queue())? else {
+        return Ok(Vec::new());
+    };
+    let release = |place| -> Result<Release, StateError> {
+        At(reader)
+            .load(&slots::release(place))?
+            .ok_or_else(|| damaged("release"))
+    };
+    // The queue is in the order of epochs, so the first place says where what waits begins.
+    let oldest = release(queue.first)?.epoch;
     let mut found = Vec::new();
-    let next = epoch_of(height.saturating_add(1), rules.epoch_blocks);
-    for epoch in next..=rules.release_epoch(height) {
-        let releases: Releases = At(reader).load_or_default(&slots::releases(epoch))?;
-        for release in releases
-            .0
-            .iter()
-            .filter(|release| release.delegator == *delegator)
-        {
-            let pool = At(reader).load::<Pool>(&slots::unbonding(&release.validator, epoch))?;
+    for epoch in oldest..=rules.release_epoch(height) {
+        let waiting: Waiting = At(reader).load_or_default(&slots::waiting(delegator, epoch))?;
+        let last = epoch.saturating_add(1).saturating_mul(rules.epoch_blocks);
+        for (validator, place) in waiting.0 {
+            let pool = At(reader).load::<Pool>(&slots::unbonding(&validator, epoch))?;
+            let ahead = place.saturating_sub(queue.first);
+            let blocks = ahead.checked_div(MAX_RELEASES).unwrap_or(0);
             found.push(Unbonding {
-                validator: release.validator,
-                amount: Amount(pool.unwrap_or_default().worth(release.shares)),
-                release_height: epoch.saturating_add(1).saturating_mul(rules.epoch_blocks),
+                validator,
+                amount: Amount(pool.unwrap_or_default().worth(release(place)?.shares)),
+                release_height: last.max(height.saturating_add(1)).saturating_add(blocks),
             });
         }
     }

@@ -128,41 +128,85 @@ impl Record for Challenged {
     }
 }
 
-/// Somebody's part of an unbonding pool.
+/// A withdrawal in the queue: somebody's part of an unbonding pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Release {
+    /// It may be paid from the last block of this epoch on; names the pool with `validator`.
+    pub epoch: u64,
     /// Who is paid.
     pub delegator: Address,
-    /// Whose stake it was: names the pool.
+    /// Whose stake it was.
     pub validator: Address,
     /// Shares of the pool.
     pub shares: u64,
 }
 
-/// What returns at the end of one epoch, sorted by delegator and validator, each pair once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Releases(pub Vec<Release>);
-
-impl Record for Releases {
-    const WHAT: &'static str = "releases";
+impl Record for Release {
+    const WHAT: &'static str = "release";
 
     fn write(&self, out: &mut Writer) {
-        out.list(&self.0, |out, release| {
-            out.address(&release.delegator);
-            out.address(&release.validator);
-            out.u64(release.shares);
+        out.u64(self.epoch);
+        out.address(&self.delegator);
+        out.address(&self.validator);
+        out.u64(self.shares);
+    }
+
+    fn read(input: &mut Cursor<'_>) -> Option<Self> {
+        Some(Self {
+            epoch: input.u64()?,
+            delegator: input.address()?,
+            validator: input.address()?,
+            shares: input.u64()?,
+        })
+    }
+}
+
+/// Which places of the queue are taken: from `first` on and below `next`. Places are numbered from 0, and
+/// again from 0 when the queue was empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReleaseQueue {
+    /// The place that is paid next.
+    pub first: u64,
+    /// The place of the next withdrawal.
+    pub next: u64,
+}
+
+impl Record for ReleaseQueue {
+    const WHAT: &'static str = "release queue";
+
+    fn write(&self, out: &mut Writer) {
+        out.u64(self.first);
+        out.u64(self.next);
+    }
+
+    fn read(input: &mut Cursor<'_>) -> Option<Self> {
+        let queue = Self {
+            first: input.u64()?,
+            next: input.u64()?,
+        };
+        (queue.first < queue.next).then_some(queue)
+    }
+}
+
+/// The withdrawals of one delegator that end in one epoch: validator and place in the queue, sorted by
+/// validator, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Waiting(pub Vec<(Address, u64)>);
+
+impl Record for Waiting {
+    const WHAT: &'static str = "waiting withdrawals";
+
+    fn write(&self, out: &mut Writer) {
+        out.list(&self.0, |out, (validator, place)| {
+            out.address(validator);
+            out.u64(*place);
         });
     }
 
     fn read(input: &mut Cursor<'_>) -> Option<Self> {
-        let release = |input: &mut Cursor<'_>| {
-            Some(Release {
-                delegator: input.address()?,
-                validator: input.address()?,
-                shares: input.u64()?,
-            })
-        };
-        input.list(release).map(Self)
+        input
+            .list(|input| Some((input.address()?, input.u64()?)))
+            .map(Self)
     }
 }
 

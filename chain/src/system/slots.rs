@@ -46,9 +46,19 @@ pub(super) fn unbonding(validator: &Address, epoch: u64) -> Hash {
     slot("unbonding", &[&validator.0, &epoch.to_be_bytes()])
 }
 
-/// [`super::records::Releases`].
-pub(super) fn releases(epoch: u64) -> Hash {
-    slot("releases", &[&epoch.to_be_bytes()])
+/// [`super::records::Release`] at a place of the queue.
+pub(super) fn release(place: u64) -> Hash {
+    slot("release", &[&place.to_be_bytes()])
+}
+
+/// [`super::records::ReleaseQueue`].
+pub(super) fn release_queue() -> Hash {
+    slot("queue", &[])
+}
+
+/// [`super::records::Waiting`] of withdrawals that end in `epoch`.
+pub(super) fn waiting(delegator: &Address, epoch: u64) -> Hash {
+    slot("waiting", &[&delegator.0, &epoch.to_be_bytes()])
 }
 
 /// [`super::records::Missed`].

@@ -131,7 +131,7 @@ pub struct UnbondingView {
     pub validator: Address,
     /// What it is worth now; a slash can still lower it.
     pub amount: Amount,
-    /// The block with which it is in the account.
+    /// The block with which it is in the account, at the latest.
     pub release_height: u64,
 }
 

@@ -6,6 +6,8 @@ mod epoch_steps;
 mod evidence_steps;
 mod pinned;
 mod properties;
+mod release_properties;
+mod release_steps;
 mod stake_steps;
 mod unbonding_steps;
 mod vote_steps;
@@ -28,7 +30,7 @@ use crate::{
     import::{BlockPlace, HeightRules, ParentInfo},
     testing::{MemoryState, NoCode, key, sign_for},
 };
-use records::{Candidates, Releases};
+use records::{Candidates, Release, ReleaseQueue, Waiting};
 use slots::{At, Slots};
 
 /// What every account of a test begins with.
@@ -130,11 +132,16 @@ struct Chain {
     absent: Vec<Address>,
     /// Who made the head.
     proposer: Address,
+    /// The first place of the queue below the head.
+    first_place: u64,
 }
 
 impl Chain {
     fn new(engine: EngineKind) -> Self {
-        let genesis = genesis(engine);
+        Self::of(genesis(engine))
+    }
+
+    fn of(genesis: Genesis) -> Self {
         let state = MemoryState::default().apply(0, &genesis_state(&genesis)).unwrap();
         let schedule = schedule_at(&genesis, 0, &state).unwrap();
         let chain = Self {
@@ -146,6 +153,7 @@ impl Chain {
             nonces: BTreeMap::new(),
             absent: Vec::new(),
             proposer: Address::default(),
+            first_place: 0,
         };
         chain.check();
         chain
@@ -181,6 +189,7 @@ impl Chain {
     fn block(&mut self, actions: &[(u8, Action)]) -> Vec<Option<Failure>> {
         self.height += 1;
         let parent = std::mem::take(&mut self.absent);
+        self.first_place = self.queue().first().map_or(0, |(place, _)| *place);
         let rules = {
             self.height -= 1;
             let rules = self.rules();
@@ -328,26 +337,70 @@ impl Chain {
             records.iter().map(|record| record.earnings.unpaid).sum::<u64>(),
             totals.unpaid
         );
+        self.check_queue();
         let mut unbonding = 0;
         for epoch in 0..=self.stake_rules().release_epoch(self.height) {
-            let releases: Releases = At(&self.state).load_or_default(&slots::releases(epoch)).unwrap();
-            assert!(releases.0.len() <= MAX_RELEASES);
             for seed in PEOPLE {
-                let validator = address(seed);
-                let pool: Pool = At(&self.state)
-                    .load_or_default(&slots::unbonding(&validator, epoch))
-                    .unwrap();
-                let of = releases.0.iter().filter(|release| release.validator == validator);
-                assert_eq!(
-                    of.map(|release| release.shares).sum::<u64>(),
-                    pool.shares,
-                    "claims to a pool"
-                );
-                assert!(pool.tokens <= pool.shares && !pool.is_dead());
+                let slot = slots::unbonding(&address(seed), epoch);
+                let pool: Pool = At(&self.state).load_or_default(&slot).unwrap();
                 unbonding += pool.tokens;
             }
         }
         assert_eq!(unbonding, totals.unbonding);
+    }
+
+    /// What waits in the queue, first place first.
+    fn queue(&self) -> Vec<(u64, Release)> {
+        let queue: ReleaseQueue = At(&self.state).load_or_default(&slots::release_queue()).unwrap();
+        let release = |place| {
+            let found = At(&self.state).load(&slots::release(place)).unwrap();
+            (place, found.unwrap())
+        };
+        (queue.first..queue.next).map(release).collect()
+    }
+
+    /// The queue, the pools and the lists of the delegators say the same, and nothing is due for longer
+    /// than it may be.
+    fn check_queue(&self) {
+        let queue = self.queue();
+        let epochs: Vec<u64> = queue.iter().map(|(_, release)| release.epoch).collect();
+        assert!(epochs.is_sorted(), "in the order of epochs");
+        let over = self.height / self.stake_rules().epoch_blocks; // epochs whose last block was executed
+        if epochs.first().is_some_and(|epoch| *epoch < over) {
+            let paid = queue[0].0 - self.first_place;
+            assert_eq!(paid, MAX_RELEASES, "what is due waits only for the bound");
+        }
+        let mut claims: BTreeMap<(Address, u64), u64> = BTreeMap::new();
+        let mut lists: BTreeMap<(Address, u64), Vec<(Address, u64)>> = BTreeMap::new();
+        for (place, release) in queue {
+            *claims.entry((release.validator, release.epoch)).or_default() += release.shares;
+            let list = lists.entry((release.delegator, release.epoch)).or_default();
+            list.push((release.validator, place));
+        }
+        let slots_of = |name: fn(&Address, u64) -> aureon_types::Hash| {
+            let last = self.stake_rules().release_epoch(self.height);
+            let of = move |seed| (0..=last + 1).map(move |epoch| (name(&address(seed), epoch), seed, epoch));
+            PEOPLE.flat_map(of)
+        };
+        for (slot, seed, epoch) in slots_of(slots::unbonding) {
+            let pool: Pool = At(&self.state).load_or_default(&slot).unwrap();
+            let claimed = claims.remove(&(address(seed), epoch)).unwrap_or(0);
+            assert_eq!(
+                claimed, pool.shares,
+                "claims to the pool of {seed} in epoch {epoch}"
+            );
+        }
+        assert_eq!(claims, BTreeMap::new(), "claims without a pool");
+        for (slot, seed, epoch) in slots_of(slots::waiting) {
+            let mut list = lists.remove(&(address(seed), epoch)).unwrap_or_default();
+            list.sort_unstable();
+            let found = At(&self.state).load::<Waiting>(&slot).unwrap();
+            assert_eq!(
+                found,
+                (!list.is_empty()).then_some(Waiting(list)),
+                "list of {seed}"
+            );
+        }
     }
 
     fn check_validator(&self, seed: u8) {

@@ -21,7 +21,8 @@ fn everything() -> Vec<(&'static str, Hash, Vec<u8>)> {
             remainder: 10,
         },
     };
-    let release = records::Release {
+    let release = Release {
+        epoch: 7,
         delegator: one,
         validator: two,
         shares: 9,
@@ -67,10 +68,16 @@ fn everything() -> Vec<(&'static str, Hash, Vec<u8>)> {
             slots::unbonding(&one, 2),
             Pool { tokens: 3, shares: 4 }.encode().to_vec(),
         ),
+        ("release", slots::release(2), release.encode().to_vec()),
         (
-            "releases",
-            slots::releases(2),
-            Releases(vec![release]).encode().to_vec(),
+            "queue",
+            slots::release_queue(),
+            ReleaseQueue { first: 2, next: 5 }.encode().to_vec(),
+        ),
+        (
+            "waiting",
+            slots::waiting(&one, 2),
+            Waiting(vec![(two, 9)]).encode().to_vec(),
         ),
         (
             "missed",
@@ -174,11 +181,14 @@ fn records_come_back_and_are_strict() {
     check(&Pool { tokens: 3, shares: 4 });
     check(&Candidates(vec![address(1), address(2)]));
     check(&records::Challenged(vec![address(2), address(1)]));
-    check(&Releases(vec![records::Release {
+    check(&Release {
+        epoch: u64::MAX,
         delegator: address(1),
         validator: address(2),
         shares: 9,
-    }]));
+    });
+    check(&ReleaseQueue { first: 3, next: 4 });
+    check(&Waiting(vec![(address(1), 2), (address(2), u64::MAX)]));
     check(&records::Missed(vec![(1, 2), (3, 4)]));
     check(&records::Punished(vec![(1, 2)]));
     check(&records::Lagging(vec![(1, 2), (3, 4)]));

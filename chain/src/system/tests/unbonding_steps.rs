@@ -140,38 +140,9 @@ fn who_leaves_is_in_no_later_set_and_may_come_again() {
 }
 
 #[test]
-fn withdrawals_of_an_epoch_are_bounded() {
-    let mut chain = Chain::stake();
-    chain.done(4, delegate(1, 50));
-    let epoch = chain.stake_rules().release_epoch(chain.height + 1);
-    let release = |number: usize| records::Release {
-        delegator: Address(std::array::from_fn(|byte| {
-            if byte < 8 { number.to_be_bytes()[byte] } else { 0 }
-        })),
-        validator: address(2),
-        shares: 1,
-    };
-    let full = Releases((0..MAX_RELEASES).map(release).collect());
-    chain.state.storage.insert(
-        (SYSTEM_ADDRESS, slots::releases(epoch)),
-        codec::Record::encode(&full),
-    );
-    let mut overlay = Overlay::new(&chain.state);
-    let (rules, height) = (chain.stake_rules(), chain.height + 1);
-    let stop = unbonding::undelegate(&mut overlay, &rules, height, &address(4), &address(1), Amount(5));
-    let expected = refused(RefusalCode::TooManyUnbondings, 1_000, 1_000);
-    assert!(matches!(stop, Err(Stop::Refused(failure)) if Some(&failure) == expected.as_ref()));
-}
-
-#[test]
 fn the_largest_records_fit_a_slot() {
     let limit = aureon_types::account::MAX_SLOT_BYTES;
     let far = Address([0xff; 20]);
-    let release = records::Release {
-        delegator: far,
-        validator: far,
-        shares: u64::MAX,
-    };
     let ballot = records::OpenBallot {
         slot: slots::totals(),
         opener: far,
@@ -179,7 +150,7 @@ fn the_largest_records_fit_a_slot() {
     };
     let lengths = [
         codec::Record::encode(&Candidates(vec![far; MAX_CANDIDATES])).len(),
-        codec::Record::encode(&Releases(vec![release; MAX_RELEASES])).len(),
+        codec::Record::encode(&Waiting(vec![(far, u64::MAX); MAX_WITHDRAWALS])).len(),
         codec::Record::encode(&records::OpenBallots(vec![ballot; MAX_BALLOTS])).len(),
         codec::Record::encode(&records::Punished(vec![
             (u16::MAX, u32::MAX);
