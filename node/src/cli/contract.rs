@@ -1,10 +1,11 @@
-//! `contract new`, `build`, `test`, `sandbox`, `inspect`, `deploy`, `call`, `query`, `show`, `upgrade`, `set-admin`.
+//! `contract new`, `build`, `test`, `sandbox`, `inspect`, `verify`, `deploy`, `call`, `query`, `show`, `upgrade`, `set-admin`.
 
 mod by_name;
 mod describe;
 mod inspect;
 mod project;
 mod sandbox;
+mod verify;
 
 use std::{
     fs,
@@ -59,6 +60,8 @@ pub enum Command {
     Upgrade(Box<Upgrade>),
     /// Name another admin of a contract, or none for ever
     SetAdmin(Box<SetAdmin>),
+    /// Check that a contract on the chain is what a source builds to
+    Verify(verify::Verify),
     /// Show what a WebAssembly module offers, needs and would cost, without a node
     Inspect(inspect::Inspect),
 }
@@ -208,6 +211,7 @@ pub fn run(command: &Command) -> Result<(), Failure> {
             contract: arguments.contract,
             admin: arguments.to,
         }),
+        Command::Verify(arguments) => verify::run(arguments),
         Command::Inspect(arguments) => inspect::run(arguments),
     }
 }

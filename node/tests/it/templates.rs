@@ -7,8 +7,9 @@ use std::{
 };
 
 use aureon_interface::scaffold;
+use aureon_types::SecretKey;
 
-use crate::support::{binary, stderr, text};
+use crate::support::{Node, binary, stderr, succeed, text};
 
 /// Apart from the folder that the cargo of this test has locked; the tests of `aureon-interface` use it too.
 pub fn target_folder() -> PathBuf {
@@ -150,4 +151,79 @@ fn a_sandbox_over_pipes_answers_each_line_and_ends_with_its_input() {
     let output = start(&["--block-time", "0"]).wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("block_time_ms"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_deployed_contract_is_verified_against_its_source() {
+    let temp = tempfile::tempdir().unwrap();
+    let key = SecretKey::from_seed([0x71; 32]);
+    let node = Node::lone(
+        &temp.path().join("node"),
+        &format!("{}=1000000000", key.address()),
+    );
+    let key_file = temp.path().join("key");
+    fs::write(&key_file, format!("{}\n", key.to_hex())).unwrap();
+    let folder = project("verified", &[]);
+    let aureon = |arguments: &[&str]| {
+        let output = binary()
+            .arg("contract")
+            .args(arguments)
+            .env("CARGO_TARGET_DIR", target_folder())
+            .output()
+            .unwrap();
+        (output.status.code(), said(&output))
+    };
+    let (code, built) = aureon(&["build", "--locked", text(&folder)]);
+    assert_eq!(code, Some(0), "{built}");
+    let module = target_folder().join("wasm32-unknown-unknown/release/verified.wasm");
+    let api = &node.runtime.api;
+    let deployed = succeed(&[
+        "contract",
+        "deploy",
+        text(&module),
+        "--key",
+        text(&key_file),
+        "--node",
+        api,
+        "--wait",
+        "2m",
+        "--json",
+        "--name",
+        "Gold",
+        "--symbol",
+        "GLD",
+        "--decimals",
+        "2",
+        "--supply",
+        "5",
+    ]);
+    let deployed: serde_json::Value = serde_json::from_str(&deployed).unwrap();
+    let contract = deployed["receipt"]["contract"].as_str().unwrap();
+
+    let (code, same) = aureon(&["verify", contract, text(&folder), "--node", api]);
+    assert_eq!(code, Some(0), "{same}");
+    assert!(same.contains("same      ") && same.contains(contract), "{same}");
+    // The hash that was built is the one that is verified.
+    let hash = built.split("code ").nth(1).unwrap().split(')').next().unwrap();
+    assert!(same.contains(hash), "{hash}: {same}");
+    assert_eq!(
+        aureon(&["verify", contract, text(&module), "--node", api]).0,
+        Some(0)
+    );
+
+    let source = folder.join("src/lib.rs");
+    let changed = fs::read_to_string(&source)
+        .unwrap()
+        .replace("the balance is ", "a balance is ");
+    fs::write(&source, changed).unwrap();
+    let (code, different) = aureon(&["verify", contract, text(&folder), "--node", api]);
+    assert_eq!(code, Some(1), "{different}");
+    for words in ["has other code", hash, "this one is rustc 1."] {
+        assert!(different.contains(words), "{words}: {different}");
+    }
+    let nobody = "0x0000000000000000000000000000000000000009";
+    assert_eq!(
+        aureon(&["verify", nobody, text(&folder), "--node", api]).0,
+        Some(3)
+    );
 }

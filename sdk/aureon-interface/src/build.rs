@@ -132,6 +132,19 @@ pub fn test(
     Ok(())
 }
 
+/// The compiler that builds in `folder`, as it names itself: the bytes that come out depend on it.
+///
+/// # Errors
+///
+/// If it does not start.
+pub fn compiler(folder: &Path) -> Result<String, BuildError> {
+    let mut rustc = Command::new("rustc");
+    if folder.is_dir() {
+        rustc.current_dir(folder);
+    }
+    run(rustc.arg("--version")).map(|said| said.trim().to_owned())
+}
+
 /// Adds the target to the toolchain that is used in `folder`, if it is missing.
 ///
 /// # Errors

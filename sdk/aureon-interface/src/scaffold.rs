@@ -58,6 +58,7 @@ const MACROS: &[(&str, &str)] = files!("aureon-sdk-macros":
 const LOCK: &str = include_str!("../../templates/Cargo.lock");
 const CARGO_CONFIG: &str = include_str!("../../templates/.cargo/config.toml");
 const WORKSPACE: &str = include_str!("../../templates/Cargo.toml");
+const TOOLCHAIN: &str = include_str!("../../../rust-toolchain.toml");
 /// The versions of the SDK's dependencies are those of this repository.
 const ROOT: &str = include_str!("../../../Cargo.toml");
 
@@ -127,6 +128,7 @@ fn files(template: &Template, name: &str) -> Vec<(String, String)> {
         ("Cargo.toml".to_owned(), project_manifest(name)),
         ("Cargo.lock".to_owned(), project_lock(name)),
         (".cargo/config.toml".to_owned(), CARGO_CONFIG.to_owned()),
+        ("rust-toolchain.toml".to_owned(), toolchain()),
         (".gitignore".to_owned(), "/target\n".to_owned()),
         ("sdk/aureon-sdk/Cargo.toml".to_owned(), sdk_manifest()),
         ("sdk/aureon-sdk-macros/Cargo.toml".to_owned(), macros_manifest()),
@@ -175,6 +177,16 @@ aureon-sdk = {{ path = "sdk/aureon-sdk" }}
 [workspace]
 
 {profile}"#
+    )
+}
+
+/// Another compiler makes other bytes of the same source, and another hash: each project names its own.
+fn toolchain() -> String {
+    let channel = TOOLCHAIN.lines().find(|line| line.starts_with("channel"));
+    format!(
+        "# The code hash depends on the compiler: who checks a deployed contract uses the same.\n[toolchain]\n{}\n\
+         targets = [\"wasm32-unknown-unknown\"]\n",
+        channel.unwrap_or("channel = \"stable\"")
     )
 }
 
@@ -335,5 +347,6 @@ mod tests {
             );
         }
         assert!(project_manifest("x").contains("opt-level = \"z\""));
+        assert!(toolchain().contains("channel = \"1."));
     }
 }

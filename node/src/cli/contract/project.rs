@@ -6,6 +6,7 @@ use aureon_interface::{
     build::{self, Project},
     scaffold,
 };
+use aureon_types::{Hash, contract::code_hash};
 use clap::Args;
 use serde::Serialize;
 
@@ -71,6 +72,7 @@ struct Module<'a> {
     name: &'a str,
     path: &'a PathBuf,
     bytes: usize,
+    code_hash: Hash,
 }
 
 pub fn new(arguments: &New) -> Result<(), Failure> {
@@ -110,14 +112,20 @@ pub fn build(arguments: &Build) -> Result<(), Failure> {
             name: &built.name,
             path: &built.path,
             bytes: built.code.len(),
+            code_hash: code_hash(&built.code),
         })
         .collect();
     if arguments.json {
         return output::json(&modules);
     }
-    modules
-        .iter()
-        .try_for_each(|module| output::line(format!("{} ({} bytes)", module.path.display(), module.bytes)))
+    modules.iter().try_for_each(|module| {
+        output::line(format!(
+            "{} ({} bytes, code {})",
+            module.path.display(),
+            module.bytes,
+            module.code_hash
+        ))
+    })
 }
 
 pub fn test(arguments: &Test) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! The templates: they build, they are small, and their interfaces are read. Their own tests are run by those of the
 //! node, which have a node to run them on.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use aureon_interface::build::{Built, Project, build};
@@ -78,4 +79,49 @@ fn a_new_project_builds_by_itself() {
         Interface::from_wasm(&contract.code).unwrap().unwrap().name,
         "token"
     );
+}
+
+/// A contract that gives away where a file of the SDK was compiled, as panics with places do.
+const TELLTALE: &str = r#"#![no_std]
+#[aureon::contract]
+mod telltale {
+    use aureon::prelude::*;
+
+    #[call]
+    fn place() -> String {
+        aureon::PLACE.to_owned()
+    }
+}
+"#;
+
+/// Whoever has the source can check a deployed contract: neither the folder nor where cargo puts its work leaves a
+/// trace.
+#[test]
+fn a_build_in_another_folder_gives_the_same_bytes() {
+    let parents = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let [first, second] = parents.each_ref().map(|parent| {
+        let folder = scaffold::create(parent.path(), "gold", "token").unwrap();
+        fs::write(folder.join("src/lib.rs"), TELLTALE).unwrap();
+        // Outside of the project, as libraries from a registry are: only there cargo names whole paths.
+        fs::rename(folder.join("sdk"), parent.path().join("sdk")).unwrap();
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        fs::write(folder.join("Cargo.toml"), manifest.replace("\"sdk/", "\"../sdk/")).unwrap();
+        let library = parent.path().join("sdk/aureon-sdk/src/lib.rs");
+        let place = "/// Where this is.\npub const PLACE: &str = file!();\n";
+        fs::write(&library, fs::read_to_string(&library).unwrap() + place).unwrap();
+        let project = Project {
+            folder,
+            target_folder: Some(parent.path().join("target")),
+            locked: true,
+        };
+        let mut built = build(&project, &mut |line| println!("{line}")).unwrap();
+        built.remove(0).code
+    });
+    let told = b"/aureon-sdk/src/lib.rs";
+    assert!(
+        first.windows(told.len()).any(|part| part == told),
+        "the place is not in it"
+    );
+    assert_eq!(first.len(), second.len());
+    assert!(first == second, "the modules have the same length and differ");
 }
