@@ -9,6 +9,8 @@ use crate::{
     strict,
 };
 
+mod debug;
+
 const WHAT: &str = "transaction";
 
 /// Gas of a transfer. A transfer does the same work whatever its accounts hold.
@@ -29,7 +31,7 @@ pub const INPUT_BYTE_GAS: u64 = 16;
 pub const SET_ADMIN_GAS: u64 = 30_000;
 
 /// What a transaction does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Action {
     /// Moves base units to another account (or to the sender itself).
     Transfer {
