@@ -7,7 +7,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::{
-    Address, Amount, ContractFault, DecodeError, Event, Hash, TransactionId,
+    Address, Amount, ContractFault, DecodeError, Event, Hash, TransactionId, TrapCode,
     limits::{MAX_EVENTS, MAX_RETURN_BYTES},
     merkle, strict,
 };
@@ -119,7 +119,7 @@ impl Receipt {
         }
     }
 
-    /// The one encoding, which the receipt tree hashes.
+    /// The one encoding: as it is stored and given to people. See [`Self::leaf`] for what is hashed.
     pub fn encode(&self) -> Bytes {
         let failure = self.failure.as_ref().map(|failure| proto::Failure {
             reason: Some(reason(failure)),
@@ -160,9 +160,29 @@ impl Receipt {
         })
     }
 
-    /// The leaf of the receipt tree for an encoded receipt.
-    pub fn leaf(encoded: &[u8]) -> Hash {
-        merkle::leaf(&[encoded])
+    /// The leaf of the receipt tree; `encoded` is what [`Self::encode`] gave. It covers that, but not the
+    /// names of the functions in which a contract trapped: a machine finds them by walking its native
+    /// stack, which systems do differently, and no two may disagree about a block for that.
+    pub fn leaf(&self, encoded: &[u8]) -> Hash {
+        match &self.failure {
+            Some(Failure::Contract {
+                contract,
+                fault: ContractFault::Trap { code, functions },
+            }) if !functions.is_empty() => merkle::leaf(&[&self.nameless(*contract, *code).encode()]),
+            _ => merkle::leaf(&[encoded]),
+        }
+    }
+
+    /// The same without the names of functions.
+    fn nameless(&self, contract: Address, code: TrapCode) -> Self {
+        let functions = Vec::new();
+        Self {
+            failure: Some(Failure::Contract {
+                contract,
+                fault: ContractFault::Trap { code, functions },
+            }),
+            ..self.clone()
+        }
     }
 }
 
@@ -265,6 +285,27 @@ mod tests {
             let receipt = Receipt::plain(TransactionId([1; 32]), 21_000, Amount(21_000), failure);
             assert_eq!(Receipt::decode(&receipt.encode()), Ok(receipt));
         }
+    }
+
+    #[test]
+    fn a_leaf_covers_the_receipt_but_not_the_names_of_functions() {
+        let trapped = |code, functions: &[&str]| {
+            let fault = ContractFault::Trap {
+                code,
+                functions: functions.iter().map(|&name| name.to_owned()).collect(),
+            };
+            let contract = Address([2; 20]);
+            let failure = Some(Failure::Contract { contract, fault });
+            let receipt = Receipt::plain(TransactionId([1; 32]), 21_000, Amount(21_000), failure);
+            let encoded = receipt.encode();
+            (receipt.leaf(&encoded), encoded)
+        };
+        let (bare, bytes) = trapped(TrapCode::Unreachable, &[]);
+        assert_eq!(bare, merkle::leaf(&[&bytes]));
+        let (named, named_bytes) = trapped(TrapCode::Unreachable, &["inner", "call"]);
+        assert_eq!(named, bare);
+        assert_ne!(named_bytes, bytes);
+        assert_ne!(trapped(TrapCode::BadPointer, &["inner"]).0, bare);
     }
 
     #[test]

@@ -73,9 +73,9 @@ pub struct Outcome {
 pub struct Conclusion<V> {
     /// The outcome itself.
     pub outcome: Outcome,
-    /// The encoded receipts, as stored and hashed.
+    /// The encoded receipts, as stored.
     pub encoded_receipts: Vec<Bytes>,
-    /// Root over the encoded receipts.
+    /// Root over the receipts ([`Receipt::leaf`]).
     pub receipts_root: Hash,
     /// The state after the block.
     pub view: V,
@@ -103,6 +103,12 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
     /// Gas used so far.
     pub fn gas_used(&self) -> u64 {
         self.gas_used
+    }
+
+    /// All transactions together, those that were executed included, may use no more than `gas` from here on:
+    /// for a block that is being built. What was used stays used.
+    pub fn lower_gas_limit(&mut self, gas: u64) {
+        self.context.gas_limit = self.context.gas_limit.min(gas);
     }
 
     /// The nonce that `address` had before the block.
@@ -324,7 +330,8 @@ impl Outcome {
     /// Encodes the receipts and computes the roots: the expensive end of a block.
     pub fn conclude<V: StateCommitment>(self, view: &V, height: u64) -> Result<Conclusion<V>, StateError> {
         let encoded_receipts: Vec<Bytes> = self.receipts.iter().map(Receipt::encode).collect();
-        let receipts_root = merkle::root(encoded_receipts.iter().map(|receipt| Receipt::leaf(receipt)));
+        let leaves = self.receipts.iter().zip(&encoded_receipts);
+        let receipts_root = merkle::root(leaves.map(|(receipt, encoded)| receipt.leaf(encoded)));
         let view = view.apply(height, &self.changes)?;
         Ok(Conclusion {
             outcome: self,

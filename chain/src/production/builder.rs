@@ -8,6 +8,7 @@ use aureon_types::{
 };
 use bytes::Bytes;
 
+use super::limits::FIRST_TRANSACTION_GAS;
 use crate::{
     execution::{
         BlockExecutor, Conclusion, ExecutionError, Inapplicable, StateCommitment, StateError, StateReader,
@@ -40,7 +41,8 @@ pub struct BuildParams {
     pub timestamp_ms: u64,
     /// Ourselves.
     pub proposer: Address,
-    /// Most gas to use; see [`super::BuildLimits`]. The header's gas limit is the rule's all the same.
+    /// Most gas to use; see [`super::BuildLimits`]. The first transaction may have
+    /// [`FIRST_TRANSACTION_GAS`] all the same, and the header's gas limit is the rule's.
     pub max_gas: u64,
     /// Most bytes of the encoded block.
     pub max_bytes: usize,
@@ -129,7 +131,10 @@ fn timestamp_ms(params: &BuildParams) -> u64 {
 
 struct Selection<'a, V> {
     executor: BlockExecutor<'a, V>,
+    /// The rule's: what has a higher limit never fits.
     gas_limit: u64,
+    /// What the first transaction does not need.
+    max_gas: u64,
     bytes_left: usize,
     misfits: usize,
     chosen: Vec<VerifiedTransaction>,
@@ -140,7 +145,7 @@ struct Selection<'a, V> {
 impl<'a, V: StateReader> Selection<'a, V> {
     fn new(view: &'a V, machine: &'a dyn ContractMachine, params: &BuildParams) -> Result<Self, StateError> {
         let (rules, height) = (&params.rules, height(params));
-        let gas_limit = params.max_gas.min(rules.gas_limit);
+        let max_gas = params.max_gas.min(rules.gas_limit);
         let signers = if rules.needs_commit(height) {
             Some(signers(&CommitCertificate::decode(&params.previous_commit)?))
         } else {
@@ -150,13 +155,14 @@ impl<'a, V: StateReader> Selection<'a, V> {
             height,
             timestamp_ms: timestamp_ms(params),
             proposer: params.proposer,
-            gas_limit,
+            gas_limit: max_gas.max(FIRST_TRANSACTION_GAS).min(rules.gas_limit),
         };
         let context = rules.context(block, signers.as_deref());
         let fixed = HEADER_ROOM.saturating_add(params.previous_commit.len());
         Ok(Self {
             executor: BlockExecutor::new(view, machine, context),
             gas_limit: rules.gas_limit,
+            max_gas,
             bytes_left: params.max_bytes.min(MAX_BLOCK_BYTES).saturating_sub(fixed),
             misfits: 0,
             chosen: Vec::new(),
@@ -173,6 +179,7 @@ impl<'a, V: StateReader> Selection<'a, V> {
         match self.executor.execute(&candidate) {
             Ok(_) => {
                 self.bytes_left = bytes_left;
+                self.executor.lower_gas_limit(self.max_gas);
                 self.chosen.push(candidate);
             }
             Err(ExecutionError::State(error)) => return Err(error),

@@ -1,9 +1,19 @@
 //! How large a block to try.
 
-use aureon_types::{limits::MAX_BLOCK_BYTES, transaction::TRANSFER_GAS};
+use aureon_types::{
+    limits::{MAX_BLOCK_BYTES, MAX_CALL_INPUT_BYTES, MAX_CODE_BYTES},
+    transaction::{CODE_BYTE_GAS, DEPLOY_GAS, INPUT_BYTE_GAS, TRANSFER_GAS},
+};
 
 /// Blocks never shrink below this: a hundred transfers.
 pub const MIN_BUILD_GAS: u64 = 100 * TRANSFER_GAS;
+/// The first transaction of a block may have so much all the same: the largest code with the longest input,
+/// and ten million for its constructor. What needs more waits until the limits have recovered: if any
+/// transaction up to the rule's limit were let in, one that takes too long would be tried for ever.
+pub const FIRST_TRANSACTION_GAS: u64 = DEPLOY_GAS
+    + CODE_BYTE_GAS * MAX_CODE_BYTES as u64
+    + INPUT_BYTE_GAS * MAX_CALL_INPUT_BYTES as u64
+    + 10_000_000;
 /// Nor below this: any one transaction fits.
 pub const MIN_BUILD_BYTES: usize = 768 << 10;
 /// Share of the full limits that a good block gives back.

@@ -1,11 +1,17 @@
 //! What the builder takes, leaves and throws away.
 
-use aureon_types::{Action, Address, Amount, BlockId, Transaction, transaction::TRANSFER_GAS};
+use aureon_types::{
+    Action, Address, Amount, BlockId, Transaction, limits::MAX_CODE_BYTES, transaction::TRANSFER_GAS,
+};
 
 use super::*;
 use crate::{
+    execution::contracts::{
+        Entry,
+        script::{ScriptMachine, code},
+    },
     import::HeightEngine,
-    production,
+    production::{self, BuildLimits},
     testing::{MemoryState, NoCode, key, rules_after, sign, transfer},
 };
 
@@ -160,7 +166,8 @@ fn the_search_for_a_smaller_one_ends() {
         .map(|nonce| sign(1, &transfer(1, nonce)))
         .inspect(|_| offered += 1);
     let built = build(&state(), &NoCode, &full, endless, &mut || false).unwrap();
-    assert_eq!((built.stopped, offered), (StopReason::Full, MAX_MISFITS));
+    // The first one fits into any block.
+    assert_eq!((built.stopped, offered), (StopReason::Full, 1 + MAX_MISFITS));
 }
 
 #[test]
@@ -243,4 +250,58 @@ fn a_nonce_that_does_the_work_makes_the_template_a_block() {
         production::seal(&voted.executed, [0; 8]).is_err(),
         "nothing to seal"
     );
+}
+
+/// However often our rounds failed.
+#[test]
+fn the_largest_deployment_is_included_after_failed_rounds() {
+    let state = MemoryState::with((1..=2).map(|seed| (key(seed).address(), 1_000_000_000_000)));
+    let rules = HeightRules {
+        gas_limit: 100_000 * TRANSFER_GAS,
+        ..rules()
+    };
+    let word = "x".repeat(MAX_CODE_BYTES - "script deploy ".len());
+    let deployment = |gas_limit| {
+        let transaction = Transaction {
+            gas_limit,
+            action: Action::Deploy {
+                code: code(&[Entry::Deploy], &word),
+                input: Bytes::new(),
+                upgradable: false,
+                value: Amount::ZERO,
+            },
+            ..transfer(1, 0)
+        };
+        sign(1, &transaction)
+    };
+    let mut limits = BuildLimits::new(rules.gas_limit);
+    (0..100).for_each(|_| limits.on_failed_round());
+    let built = |limits: BuildLimits, candidates: Vec<VerifiedTransaction>| {
+        let mut params = BuildParams {
+            rules: rules.clone(),
+            max_gas: limits.gas(),
+            max_bytes: limits.bytes(),
+            ..params()
+        };
+        params.parent.state_root = state.root();
+        let built = build(&state, &ScriptMachine, &params, candidates, &mut || false).unwrap();
+        assert!(built.stale.is_empty(), "what did not fit stays in the pool");
+        assert!(
+            built
+                .executed
+                .receipts()
+                .iter()
+                .all(|receipt| receipt.failure.is_none())
+        );
+        included(&built)
+    };
+    let (large, small) = (deployment(FIRST_TRANSACTION_GAS), sign(2, &transfer(2, 0)));
+    // First it has room and leaves none; later it has none.
+    assert_eq!(built(limits, vec![large.clone(), small.clone()]), [large.id()]);
+    assert_eq!(built(limits, vec![small.clone(), large.clone()]), [small.id()]);
+    // What wants more waits until enough blocks were good.
+    let larger = deployment(rules.gas_limit);
+    assert_eq!(built(limits, vec![larger.clone()]), []);
+    (0..32).for_each(|_| limits.on_good_block());
+    assert_eq!(built(limits, vec![larger.clone()]), [larger.id()]);
 }

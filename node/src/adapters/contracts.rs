@@ -225,9 +225,7 @@ fn nested_failure(failure: NestedFailure) -> vm::NestedFailure {
         NestedFailure::NotAContract => vm::NestedFailure::NotAContract,
         NestedFailure::DepthExceeded => vm::NestedFailure::DepthExceeded,
         NestedFailure::InsufficientBalance => vm::NestedFailure::InsufficientBalance,
-        // Its own words, so that a reason that goes up through several contracts stays as it was said.
-        NestedFailure::Fault(ContractFault::Abort { message }) => vm::NestedFailure::Failed(message.into()),
-        NestedFailure::Fault(fault) => vm::NestedFailure::Failed(fault.to_string().into()),
+        NestedFailure::Failed(reason) => vm::NestedFailure::Failed(reason.into()),
     }
 }
 

@@ -93,7 +93,7 @@ impl Sample {
             timestamp_ms: salt,
             proposer: address(1),
             transactions_root: merkle::root(transactions.iter().map(SignedTransaction::leaf)),
-            receipts_root: merkle::root(receipts.iter().map(|receipt| Receipt::leaf(receipt))),
+            receipts_root: merkle::root(receipts.iter().map(|receipt| merkle::leaf(&[receipt]))),
             state_root: Hash::ZERO,
             gas_used: 0,
             gas_limit: 0,

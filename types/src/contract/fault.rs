@@ -24,8 +24,9 @@ pub enum ContractFault {
     Trap {
         /// Which.
         code: TrapCode,
-        /// In which functions, innermost first, as far as the code names them; at most
-        /// [`MAX_FAULT_FUNCTIONS`], each at most [`MAX_FAULT_FUNCTION_BYTES`].
+        /// In which functions, innermost first, as far as the code names them and the machine finds them;
+        /// at most [`MAX_FAULT_FUNCTIONS`], each at most [`MAX_FAULT_FUNCTION_BYTES`]. Not equal on every
+        /// machine, and no part of what a block commits to ([`crate::Receipt::leaf`]).
         functions: Vec<String>,
     },
     /// It gave up.
@@ -148,6 +149,16 @@ impl fmt::Display for ContractFault {
 }
 
 impl ContractFault {
+    /// What a contract is told whose call failed so: the words of the one that aborted, else a sentence.
+    /// It names no functions: those are not equal on every machine.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Abort { message } => message.clone(),
+            Self::Trap { code, .. } => format!("trap: {code}"),
+            other => other.to_string(),
+        }
+    }
+
     /// The same with its texts cut to the limits, at the boundary of a character.
     #[must_use]
     pub fn bounded(mut self) -> Self {

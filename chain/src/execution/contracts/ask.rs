@@ -79,9 +79,7 @@ pub fn query<R: StateReader>(
     let ended = frame::Stage::new(&mut overlay, machine, block).run(call, input, gas)?;
     Ok(Answer {
         gas_used: ended.gas_used,
-        result: ended
-            .result
-            .map_err(|fault| Failure::Contract { contract, fault }),
+        result: ended.result.map_err(Failure::from),
     })
 }
 

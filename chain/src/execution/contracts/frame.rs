@@ -1,7 +1,7 @@
 //! Frames: one per call, each with a way back.
 
 use aureon_types::{
-    Account, Address, Amount, ContractFault, ContractMeta, Event, Hash, TrapCode,
+    Account, Address, Amount, ContractFault, ContractMeta, Event, Failure, Hash, TrapCode,
     account::SYSTEM_ADDRESS,
     contract,
     limits::{
@@ -47,7 +47,21 @@ pub(super) struct Call {
 pub(super) struct Ended {
     /// With that of the frames within it.
     pub gas_used: u64,
-    pub result: Result<Bytes, ContractFault>,
+    pub result: Result<Bytes, Fault>,
+}
+
+/// Where something failed, and why.
+#[derive(Clone)]
+pub(super) struct Fault {
+    /// The contract itself, or the one whose reason it handed on.
+    pub contract: Address,
+    pub fault: ContractFault,
+}
+
+impl From<Fault> for Failure {
+    fn from(Fault { contract, fault }: Fault) -> Self {
+        Self::Contract { contract, fault }
+    }
 }
 
 /// Where a frame began.
@@ -108,18 +122,27 @@ impl<'s, 'a, R: StateReader> Stage<'s, 'a, R> {
             input,
             gas,
         };
-        let mut frame = Frame { stage: self, call };
+        let mut frame = Frame {
+            stage: self,
+            call,
+            heard: None,
+        };
         let outcome = machine.run(run, &mut frame);
+        let heard = frame.heard;
         if let Some(error) = self.interrupted.take() {
             return Err(error);
         }
         let result = match outcome.end {
-            RunEnd::Done(output) if output.len() > MAX_RETURN_BYTES => Err(ContractFault::Trap {
-                code: TrapCode::BadArgument,
-                functions: Vec::new(),
-            }),
+            RunEnd::Done(output) if output.len() > MAX_RETURN_BYTES => {
+                let (code, functions) = (TrapCode::BadArgument, Vec::new());
+                Err(blame(
+                    call.contract,
+                    ContractFault::Trap { code, functions },
+                    None,
+                ))
+            }
             RunEnd::Done(output) => Ok(output),
-            RunEnd::Failed(fault) => Err(fault.bounded()),
+            RunEnd::Failed(fault) => Err(blame(call.contract, fault.bounded(), heard)),
             RunEnd::Interrupted => {
                 return Err(StateError::Machine("it stopped without being told to".to_owned()));
             }
@@ -139,6 +162,15 @@ impl<'s, 'a, R: StateReader> Stage<'s, 'a, R> {
     }
 }
 
+/// Who failed. A contract that aborts with nothing but the reason that it was told of a call hands that on:
+/// then it was the called one, and people read that reason once.
+fn blame(contract: Address, fault: ContractFault, heard: Option<Fault>) -> Fault {
+    match (&fault, heard) {
+        (ContractFault::Abort { message }, Some(inner)) if *message == inner.fault.reason() => inner,
+        _ => Fault { contract, fault },
+    }
+}
+
 /// The record of a contract, which must be there.
 pub(super) fn meta(contract: Address, record: Option<Bytes>) -> Result<ContractMeta, StateError> {
     let damaged = |reason| StateError::ContractRecord { contract, reason };
@@ -150,6 +182,8 @@ pub(super) fn meta(contract: Address, record: Option<Bytes>) -> Result<ContractM
 struct Frame<'f, 's, 'a, R> {
     stage: &'f mut Stage<'s, 'a, R>,
     call: Call,
+    /// Why its last call failed, if a contract did.
+    heard: Option<Fault>,
 }
 
 impl<R: StateReader> Frame<'_, '_, '_, R> {
@@ -320,10 +354,11 @@ impl<R: StateReader> ContractHost for Frame<'_, '_, '_, R> {
             depth: self.call.depth.saturating_add(1),
         };
         let ended = self.stage.run(frame, call.input, call.gas);
-        let ended = self.readable(ended)?;
+        let Ended { gas_used, result } = self.readable(ended)?;
+        self.heard = result.as_ref().err().cloned();
         Ok(NestedOutcome {
-            gas_used: ended.gas_used,
-            result: ended.result.map_err(NestedFailure::Fault),
+            gas_used,
+            result: result.map_err(|failed| NestedFailure::Failed(failed.fault.reason())),
         })
     }
 }

@@ -312,9 +312,7 @@ impl<R: StateReader> Work<'_, '_, R> {
         };
         let ended = self.stage.run(call, input, self.gas)?;
         self.metered = ended.gas_used;
-        ended
-            .result
-            .map_err(|fault| Stop::Failed(Failure::Contract { contract, fault }))
+        ended.result.map_err(|fault| Stop::Failed(fault.into()))
     }
 
     fn check_value(&mut self, value: Amount) -> Result<(), Stop> {

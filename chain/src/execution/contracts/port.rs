@@ -207,8 +207,9 @@ pub enum NestedFailure {
     DepthExceeded,
     /// The caller does not have the value.
     InsufficientBalance,
-    /// The called contract failed.
-    Fault(ContractFault),
+    /// The called contract failed. Why, in words for the caller: those of a contract that aborted as they
+    /// are, so that a caller can hand them on. Equal on every machine.
+    Failed(String),
 }
 
 /// Why a contract's transfer did nothing.

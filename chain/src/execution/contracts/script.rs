@@ -5,7 +5,8 @@ use aureon_types::{Address, Amount, ContractFault, TrapCode, contract::code_hash
 use bytes::Bytes;
 
 use super::{
-    CodeFault, CodeReport, ContractHost, ContractMachine, Entry, Halt, NestedCall, Run, RunEnd, RunOutcome,
+    CodeFault, CodeReport, ContractHost, ContractMachine, Entry, Halt, NestedCall, NestedFailure, Run,
+    RunEnd, RunOutcome,
 };
 
 /// Gas of every step.
@@ -27,7 +28,7 @@ pub enum Op {
         value: u64,
         gas: u64,
         program: Vec<Op>,
-        /// Whether its failure is ours too; else the output is what it gave, or why not.
+        /// Whether its failure is ours too, with its reason; else the output is what it gave, or why not.
         must: bool,
     },
     Ask(Address, u64, Vec<Op>),
@@ -283,6 +284,7 @@ impl Script<'_> {
         self.charge(outcome.gas_used)?;
         match outcome.result {
             Ok(output) => self.output = output.to_vec(),
+            Err(NestedFailure::Failed(reason)) if must => return Err(Stop::Fault(abort(&reason))),
             Err(_) if must => return Err(Stop::Fault(abort("what it needs failed"))),
             Err(failure) => self.output = format!("{failure:?}").into_bytes(),
         }

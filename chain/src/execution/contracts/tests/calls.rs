@@ -71,10 +71,42 @@ fn a_failed_call_leaves_nothing_and_its_caller_goes_on() {
         assert_eq!((chain.stored(&b, 1), chain.stored(&a, 9)), (None, None));
         assert_eq!(chain.stored(&a, 2), Some(Bytes::from_static(&[2; 2])));
     }
-    // The failure of what is needed is told as the caller's.
+    // The failure of what is needed is the caller's, too.
     let receipt = chain.call(a, &[Op::Store(3, 3), needed(b, 1, vec![Op::Abort])], 7);
-    assert_eq!(receipt.failure, failed(a, abort("what it needs failed")));
+    assert!(receipt.failure.is_some());
     assert_eq!((chain.balance(&a), chain.stored(&a, 3)), (100, None));
+}
+
+#[test]
+fn the_contract_that_failed_first_is_named_with_its_reason_once() {
+    let mut chain = Chain::new();
+    let (a, b, c) = (
+        chain.contract("a", 0),
+        chain.contract("b", 0),
+        chain.contract("c", 0),
+    );
+    for (last, fault) in [
+        (Op::Abort, abort("it was told to")),
+        (Op::Trap, trap(TrapCode::Unreachable)),
+        (Op::Burn(u64::MAX), ContractFault::OutOfGas),
+    ] {
+        let innermost = Op::Call {
+            contract: c,
+            value: 0,
+            gas: 10_000,
+            program: vec![last],
+            must: true,
+        };
+        let receipt = chain.call(a, &[needed(b, 0, vec![innermost])], 0);
+        assert_eq!(receipt.failure, failed(c, fault));
+    }
+    // A reason of one's own is one's own, whatever failed before.
+    let program = [nested(c, 0, vec![Op::Trap]), Op::Abort];
+    let receipt = chain.call(a, &program, 0);
+    assert_eq!(receipt.failure, failed(a, abort("it was told to")));
+    let program = [nested(c, 0, vec![Op::Abort]), nested(c, 0, vec![]), Op::Abort];
+    let receipt = chain.call(a, &program, 0);
+    assert_eq!(receipt.failure, failed(a, abort("it was told to")));
 }
 
 #[test]
