@@ -112,6 +112,8 @@ pub struct World {
     token: Address,
     empty: Address,
     view: View,
+    /// Closes its database, from which views read, when it is dropped.
+    _store: StateStore,
 }
 
 impl World {
@@ -124,13 +126,14 @@ impl World {
             .map(|address| (*address, Amount(FUNDS)))
             .collect();
         let genesis = genesis.checked().unwrap();
-        let state = StateStore::open(
+        let store = StateStore::open(
             Backend::file(folder.join("state.redb")),
             64 << 20,
             FlushPolicy::default(),
             genesis.id(),
             &genesis_state(&genesis),
         );
+        let store = store.unwrap();
         let code = token_code();
         let mut world = Self {
             genesis_id: genesis.id(),
@@ -141,7 +144,8 @@ impl World {
             interface: Interface::from_wasm(&code).unwrap().unwrap(),
             token: Address::default(),
             empty: Address::default(),
-            view: View(state.unwrap().head()),
+            view: View(store.head()),
+            _store: store,
         };
         world.deploy(code);
         world.hand_out();

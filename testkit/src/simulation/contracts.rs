@@ -142,18 +142,20 @@ impl Simulation {
 pub(super) fn look_up(blocks: &BlockStore, height: u64) -> Result<(Block, Vec<Receipt>), String> {
     let block = blocks.block_by_height(height).map_err(told)?;
     let block = block.ok_or_else(|| format!("the body of block {height} is missing"))?;
-    let receipts = blocks.receipts(height).map_err(told)?.unwrap_or_default();
-    let root = merkle::root(receipts.iter().map(|receipt| Receipt::leaf(receipt)));
+    let encoded = blocks.receipts(height).map_err(told)?.unwrap_or_default();
+    let decoded = encoded
+        .iter()
+        .map(|receipt| Receipt::decode(receipt).map_err(told));
+    let receipts: Vec<Receipt> = decoded.collect::<Result<_, _>>()?;
+    let leaves = receipts.iter().zip(&encoded);
+    let root = merkle::root(leaves.map(|(receipt, encoded)| receipt.leaf(encoded)));
     let wanted = block.header().receipts_root;
     if root != wanted {
         return Err(format!(
             "the receipts of block {height} have root {root}, its header says {wanted}"
         ));
     }
-    let receipts = receipts
-        .iter()
-        .map(|receipt| Receipt::decode(receipt).map_err(told));
-    Ok((block, receipts.collect::<Result<_, _>>()?))
+    Ok((block, receipts))
 }
 
 impl Report {
