@@ -62,7 +62,14 @@ pub async fn query(State(api): State<Api>, request: Request) -> Answer {
                 })
             }
             Err(failure) if is_no_contract(&failure) => Err(no_contract(&asked.contract, height)),
-            Err(failure) => Err(failed(&failure, gas_used, gas, height)),
+            Err(failure) => {
+                let gas = Gas {
+                    given: gas,
+                    most: MAX_RUN_GAS,
+                    used: gas_used,
+                };
+                Err(failed(&failure, &gas, height))
+            }
         }
     });
     views::answer(&answer.await?)
@@ -125,8 +132,29 @@ fn is_no_contract(failure: &Failure) -> bool {
     *failure == Failure::refused(RefusalCode::NotAContract)
 }
 
+/// The gas of a run, and the most that it could have had.
+struct Gas {
+    given: u64,
+    most: u64,
+    used: u64,
+}
+
+impl Gas {
+    /// What helps against its end.
+    fn hint(&self) -> String {
+        let Self { given, most, .. } = self;
+        match given < most {
+            true => format!("; {given} gas were given, a query or an estimate may have {most}"),
+            false => format!(
+                "; {given} gas were given, the most for a query or an estimate; a transaction with a gas limit of \
+                 its own may have as much as a block"
+            ),
+        }
+    }
+}
+
 /// Why a query or an estimate failed, for people and programs.
-fn failed(failure: &Failure, gas_used: u64, gas: u64, height: u64) -> Problem {
+fn failed(failure: &Failure, gas: &Gas, height: u64) -> Problem {
     let fault = FaultView::of(failure);
     let out_of_gas = matches!(
         failure,
@@ -136,27 +164,51 @@ fn failed(failure: &Failure, gas_used: u64, gas: u64, height: u64) -> Problem {
                 ..
             }
     );
-    let hint = match out_of_gas {
-        true if gas < MAX_RUN_GAS => {
-            format!("; {gas} gas were given, a query or an estimate may have {MAX_RUN_GAS}")
-        }
-        true => format!(
-            "; {gas} gas were given, the most for a query or an estimate (a transaction may have as much as a block)"
-        ),
-        false => String::new(),
-    };
+    let hint = if out_of_gas { gas.hint() } else { String::new() };
     let code = if fault.is_some() {
         CONTRACT_FAILED
     } else {
         WOULD_FAIL
     };
     let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, format!("{failure}{hint}"))
-        .with("gas_used", gas_used)
+        .with("gas_used", gas.used)
         .with("height", height);
     match fault.and_then(|fault| serde_json::to_value(fault).ok()) {
         Some(fault) => problem.with("fault", fault),
         None => problem,
     }
+}
+
+/// A refusal of a transaction about a contract, with what the contract is: the failure itself has no words for it.
+fn told(problem: Problem, node: &NodeHandle, from: Address, action: &Action) -> Result<Problem, Problem> {
+    let (Action::Upgrade { contract, .. }
+    | Action::SetAdmin { contract, .. }
+    | Action::Call { contract, .. }) = action
+    else {
+        return Ok(problem);
+    };
+    let whose = match node.contract(contract)?.found {
+        None => format!("nothing was deployed at {contract}"),
+        Some(found) => match found.meta.admin {
+            Some(admin) => format!("the admin of {contract} is {admin}, the sender is {from}"),
+            None => format!("{contract} has no admin, for ever"),
+        },
+    };
+    Ok(Problem {
+        detail: format!("{} ({whose})", problem.detail),
+        ..problem
+    })
+}
+
+/// Whether `failure` is about who may do what with which contract.
+fn is_about_the_contract(failure: &Failure) -> bool {
+    [
+        RefusalCode::NotAContract,
+        RefusalCode::NotTheAdmin,
+        RefusalCode::NotUpgradable,
+    ]
+    .into_iter()
+    .any(|code| *failure == Failure::refused(code))
 }
 
 pub async fn estimate(State(api): State<Api>, request: Request) -> Answer {
@@ -190,7 +242,16 @@ pub(super) fn estimated(
     let max_gas = MAX_RUN_GAS.min(node.genesis().gas_limit);
     let At { height, found } = node.estimate(from, action, max_gas)?;
     if let Some(failure) = &found.failure {
-        return Err(failed(failure, found.gas_used, max_gas, height));
+        let gas = Gas {
+            given: max_gas,
+            most: max_gas,
+            used: found.gas_used,
+        };
+        let problem = failed(failure, &gas, height);
+        return Err(match is_about_the_contract(failure) {
+            true => told(problem, node, from, action)?,
+            false => problem,
+        });
     }
     let mut decoder = Decoder::new(node, interfaces);
     if let Some(contract) = found.contract {

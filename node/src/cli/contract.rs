@@ -374,7 +374,9 @@ fn show(arguments: &Show) -> Result<(), Failure> {
                 .problem()
                 .is_some_and(|problem| problem.code() == NO_INTERFACE) =>
         {
-            output::line(format!("functions  unknown: {error}"))
+            output::line(
+                "functions  unknown: its code tells nothing of use about them; --input 0x.. calls it all the same",
+            )
         }
         Err(error) => Err(error.into()),
     }

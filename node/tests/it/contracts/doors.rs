@@ -177,6 +177,24 @@ fn the_doors_of_a_node() {
     ]);
     assert_eq!(std::fs::read(&copy).unwrap(), token());
 
+    // A stranger may not hand it on, and is told who may.
+    let stranger = Address([8; 20]);
+    let handing =
+        json!({"from": stranger, "action": {"set_admin": {"contract": contract, "admin": stranger}}});
+    refused(
+        post(&node, "/estimate-gas", &handing),
+        422,
+        "would-fail",
+        &["not the contract's admin", &me.to_string(), &stranger.to_string()],
+    );
+    let nowhere = json!({"from": me, "action": {"call": {"contract": stranger}}});
+    refused(
+        post(&node, "/estimate-gas", &nowhere),
+        422,
+        "would-fail",
+        &["no contract", &stranger.to_string()],
+    );
+
     // Nobody may upgrade it any more.
     let key = temp.path().join("owner.key");
     std::fs::write(&key, format!("{}\n", owner().to_hex())).unwrap();
@@ -188,5 +206,8 @@ fn the_doors_of_a_node() {
         4,
         &[&["contract", "upgrade", &address, text(&copy)][..], &signing].concat(),
     );
-    assert!(error.contains("not the contract's admin"), "{error}");
+    assert!(
+        error.contains("not the contract's admin") && error.contains("has no admin, for ever"),
+        "{error}"
+    );
 }
