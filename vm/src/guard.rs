@@ -146,10 +146,7 @@ impl<'a> FunctionMiddleware<'a> for FunctionGuard {
     ) -> Result<(), MiddlewareError> {
         let globals = self.globals.ok_or_else(|| failed("no module"))?;
         if let Some(charge) = self.charges.due(&mut self.next, self.position) {
-            let price = Operator::I64Const {
-                value: charge.price.cast_signed(),
-            };
-            subtract(state, globals.gas, &[price]);
+            subtract(state, globals.gas, constant(charge.price));
             if charge.checked {
                 trap_if_negative(state, &[globals.gas, globals.depth]);
             }
@@ -161,24 +158,25 @@ impl<'a> FunctionMiddleware<'a> for FunctionGuard {
             }
             Operator::Call { .. } | Operator::CallIndirect { .. } => deeper(state, globals, operator),
             Operator::MemoryGrow { .. } => {
-                let page = Operator::I64Const {
-                    value: cost::MEMORY_PAGE.cast_signed(),
-                };
-                by_operand(state, globals, &[page, Operator::I64Mul]);
+                by_operand(state, globals, cost::MEMORY_PAGE, Operator::I64Mul);
                 state.push_operator(operator);
             }
             Operator::MemoryCopy { .. } | Operator::MemoryFill { .. } | Operator::MemoryInit { .. } => {
-                let shift = Operator::I64Const {
-                    value: i64::from(cost::BULK_BYTES_SHIFT),
-                };
-                by_operand(state, globals, &[shift, Operator::I64ShrU]);
+                by_operand(
+                    state,
+                    globals,
+                    u64::from(cost::BULK_BYTES_SHIFT),
+                    Operator::I64ShrU,
+                );
                 state.push_operator(operator);
             }
             Operator::TableCopy { .. } | Operator::TableInit { .. } => {
-                let shift = Operator::I64Const {
-                    value: i64::from(cost::TABLE_ELEMENT_SHIFT),
-                };
-                by_operand(state, globals, &[shift, Operator::I64Shl]);
+                by_operand(
+                    state,
+                    globals,
+                    u64::from(cost::TABLE_ELEMENT_SHIFT),
+                    Operator::I64Shl,
+                );
                 state.push_operator(operator);
             }
             _ => state.push_operator(operator),
@@ -187,39 +185,44 @@ impl<'a> FunctionMiddleware<'a> for FunctionGuard {
     }
 }
 
-/// `depth -= 1; call; depth += 1`. The called function sees whether it may be.
-fn deeper<'a>(state: &mut MiddlewareReaderState<'a>, globals: Globals, call: Operator<'a>) {
-    subtract(state, globals.depth, &[Operator::I64Const { value: 1 }]);
-    state.push_operator(call);
-    subtract(state, globals.depth, &[Operator::I64Const { value: -1 }]);
+fn constant<'a>(value: u64) -> [Operator<'a>; 1] {
+    let value = value.cast_signed();
+    [Operator::I64Const { value }]
 }
 
-/// Charges what `price` makes of the operand on top of the stack (an unsigned 32-bit number, as 64 bits), and
-/// leaves it there.
-fn by_operand<'a>(state: &mut MiddlewareReaderState<'a>, globals: Globals, price: &[Operator<'a>]) {
-    let operand = globals.operand;
-    state.push_operator(Operator::GlobalSet {
-        global_index: operand,
-    });
-    let mut whole = vec![
-        Operator::GlobalGet {
-            global_index: operand,
-        },
+/// `depth -= 1; call; depth += 1`. The called function sees whether it may be.
+fn deeper<'a>(state: &mut MiddlewareReaderState<'a>, globals: Globals, call: Operator<'a>) {
+    subtract(state, globals.depth, [Operator::I64Const { value: 1 }]);
+    state.push_operator(call);
+    subtract(state, globals.depth, [Operator::I64Const { value: -1 }]);
+}
+
+/// Charges the operand on top of the stack (an unsigned 32-bit number, as 64 bits) `operator` `by`, and leaves the
+/// operand there.
+fn by_operand<'a>(state: &mut MiddlewareReaderState<'a>, globals: Globals, by: u64, operator: Operator<'a>) {
+    let global_index = globals.operand;
+    state.push_operator(Operator::GlobalSet { global_index });
+    let value = by.cast_signed();
+    let price = [
+        Operator::GlobalGet { global_index },
         Operator::I64ExtendI32U,
+        Operator::I64Const { value },
+        operator,
     ];
-    whole.extend_from_slice(price);
-    subtract(state, globals.gas, &whole);
+    subtract(state, globals.gas, price);
     trap_if_negative(state, &[globals.gas]);
-    state.push_operator(Operator::GlobalGet {
-        global_index: operand,
-    });
+    state.push_operator(Operator::GlobalGet { global_index });
 }
 
 /// `global -= amount`; `amount` leaves one `i64`.
-fn subtract<'a>(state: &mut MiddlewareReaderState<'a>, global_index: u32, amount: &[Operator<'a>]) {
+fn subtract<'a>(
+    state: &mut MiddlewareReaderState<'a>,
+    global_index: u32,
+    amount: impl IntoIterator<Item = Operator<'a>>,
+) {
     state.push_operator(Operator::GlobalGet { global_index });
     state.extend(amount);
-    state.extend(&[Operator::I64Sub, Operator::GlobalSet { global_index }]);
+    state.extend([Operator::I64Sub, Operator::GlobalSet { global_index }]);
 }
 
 /// `if a | b < 0 { unreachable }`
@@ -230,12 +233,11 @@ fn trap_if_negative(state: &mut MiddlewareReaderState<'_>, globals: &[u32]) {
             state.push_operator(Operator::I64Or);
         }
     }
-    state.extend(&[
+    let blockty = BlockType::Empty;
+    state.extend([
         Operator::I64Const { value: 0 },
         Operator::I64LtS,
-        Operator::If {
-            blockty: BlockType::Empty,
-        },
+        Operator::If { blockty },
         Operator::Unreachable,
         Operator::End,
     ]);

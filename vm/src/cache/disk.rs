@@ -164,3 +164,35 @@ fn is_ours(path: &Path) -> bool {
     path.extension()
         .is_some_and(|extension| extension == SUFFIX || extension == "draft")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_all_that_machine_code_depends_on() {
+        let directory = |engine: Option<&str>| {
+            let mut directory = Directory::new(PathBuf::new(), 0);
+            if let Some(engine) = engine {
+                directory.engine = engine.to_string();
+            }
+            directory
+        };
+        let own = directory(None);
+        let target = compile::target();
+        for part in [guard::SCHEME, wasmer_vm::VERSION, &target.triple().to_string()] {
+            assert!(own.engine.contains(part), "{part} in {}", own.engine);
+        }
+        for feature in target.cpu_features().iter() {
+            assert!(own.engine.contains(&feature.to_string()), "{feature}");
+        }
+        let key = own.key(&Hash([1; 32]));
+        assert_eq!(directory(None).key(&Hash([1; 32])), key);
+        assert_ne!(own.key(&Hash([2; 32])), key, "other code");
+        assert_ne!(
+            directory(Some("another")).key(&Hash([1; 32])),
+            key,
+            "another engine"
+        );
+    }
+}

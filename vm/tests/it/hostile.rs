@@ -1,6 +1,6 @@
 //! `tests/hostile/*.wat`: one attack each. The file says how it ends: refused at the upload, or ended within its gas.
 //!
-//! `{{N:text}}` in a file stands for N times the text.
+//! `{{N:text}}` in a file stands for N times the text, which may have such places itself.
 
 use std::{fs, path::Path};
 
@@ -58,16 +58,16 @@ fn attack(path: &Path) -> Attack {
     }
 }
 
+/// Innermost first.
 fn expand(text: &str) -> String {
-    let mut parts = text.split("{{");
-    let mut out = parts.next().unwrap_or_default().to_string();
-    for part in parts {
-        let (inside, rest) = part.split_once("}}").unwrap();
-        let (count, repeated) = inside.split_once(':').unwrap();
-        out.push_str(&repeated.repeat(count.parse().unwrap()));
-        out.push_str(rest);
+    let mut text = text.to_string();
+    while let Some(end) = text.find("}}") {
+        let start = text[..end].rfind("{{").unwrap();
+        let (count, repeated) = text[start + 2..end].split_once(':').unwrap();
+        let repeated = repeated.repeat(count.parse().unwrap());
+        text.replace_range(start..end + 2, &repeated);
     }
-    out
+    text
 }
 
 /// Runs the attack on a node of its own.

@@ -11,6 +11,7 @@ mod ledger;
 mod memories;
 mod metering;
 mod pointers;
+mod prices;
 mod random;
 mod runs;
 mod spec;

@@ -94,13 +94,11 @@ fn a_run_that_fails_leaves_nothing_either() {
 
 #[test]
 fn runs_at_once_have_memories_of_their_own() {
-    let all = std::sync::Barrier::new(8);
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 let mut ledger = contract(2);
                 for _ in 0..50 {
-                    all.wait();
                     done(&ledger.call(b"w"));
                     is_new(&mut ledger);
                 }
@@ -130,5 +128,27 @@ fn runs_within_each_other_have_memories_of_their_own() {
     let mut ledger = Ledger::with(NESTED);
     for _ in 0..3 {
         assert_eq!(output(&ledger.call(b"")), [1].as_slice());
+    }
+}
+
+#[test]
+fn a_memory_grows_to_its_maximum_and_no_further() {
+    for (memory, fits) in [("1", 255), ("1 3", 2), ("1 300", 255), ("256", 0)] {
+        let mut ledger = Ledger::with(&format!(
+            r#"(module (import "env" "output" (func $output (param i32 i32))) (memory (export "memory") {memory})
+            (func (export "call")
+                (i32.store (i32.const 0) (memory.grow (i32.const {fits})))
+                (i32.store (i32.const 4) (memory.grow (i32.const 1)))
+                (i32.store (i32.const 8) (memory.size))
+                (i32.store (i32.sub (i32.mul (memory.size) (i32.const 65536)) (i32.const 4)) (i32.const 1))
+                (call $output (i32.const 0) (i32.const 12))))"#
+        ));
+        let answer = output(&ledger.call(b""));
+        let numbers: Vec<i32> = answer
+            .chunks(4)
+            .map(|four| i32::from_le_bytes(four.try_into().unwrap()))
+            .collect();
+        let before = if memory == "256" { 256 } else { 1 };
+        assert_eq!(numbers, [before, -1, before + fits], "{memory}");
     }
 }

@@ -1,0 +1,3 @@
+;; Not a module at all.
+;; expect refused: this is a WebAssembly component; contracts are modules
+(component)
