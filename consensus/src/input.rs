@@ -61,6 +61,9 @@ pub enum Input {
     /// [`crate::Effect::Switch`], or a range was imported (then several heights may have passed). With it
     /// comes what the block fixes for the heights above.
     Committed(Head, Lineage),
+    /// Proof of work: the other answer to [`crate::Effect::Switch`]. The bodies of these blocks were dropped since they
+    /// were executed, and the head stays: they count as not executed, and are asked for again when they are wanted.
+    BodiesGone(Vec<BlockId>),
     /// Whether the mempool holds a transaction that could be included. Matters where empty blocks are
     /// made on demand; to be sent on every change.
     PendingTransactions(bool),

@@ -105,6 +105,7 @@ fn done(done: &Done) -> String {
             let undone: Vec<_> = switched.undone.iter().map(|block| block.id()).collect();
             format!("switched {undone:?} {ids:?}")
         }
+        Done::BodiesGone(blocks) => format!("bodies gone {blocks:?}"),
         Done::Template(template) => {
             format!(
                 "template {} {} {:?}",

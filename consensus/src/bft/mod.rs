@@ -195,7 +195,7 @@ impl Bft {
             }
             Input::Behind(behind) => self.on_behind(now, behind, effects),
             // Of proof of work.
-            Input::Headers { .. } => {}
+            Input::Headers { .. } | Input::BodiesGone(_) => {}
         }
         self.flush(effects);
     }

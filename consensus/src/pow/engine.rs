@@ -102,6 +102,7 @@ impl Pow {
             Input::Headers { batch, headers } => self.on_headers(now, batch, &headers, effects),
             Input::Executed { block_id, valid, .. } => self.on_executed(now, block_id, valid, effects),
             Input::Committed(head, _) => self.on_committed(head),
+            Input::BodiesGone(blocks) => self.on_bodies_gone(&blocks),
             Input::TimerFired(id) => {
                 if id.0 == self.next_timer {
                     self.armed = None;
@@ -247,6 +248,18 @@ impl Pow {
         self.switching = None;
         if let Some((_, id)) = self.finalized_by(&head.block_id) {
             self.tree.prune(&id);
+        }
+    }
+
+    /// The switch did not happen.
+    fn on_bodies_gone(&mut self, blocks: &[BlockId]) {
+        self.switching = None;
+        for id in blocks {
+            // Of the head's branch everything is there.
+            let height = self.tree.height(id);
+            if self.tree.ancestor(&self.head, height) != Some(*id) {
+                self.tree.unmark_executed(id);
+            }
         }
     }
 

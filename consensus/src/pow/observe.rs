@@ -69,14 +69,6 @@ impl Pow {
             .locator(&from.unwrap_or_else(|| self.tree.best_header()))
     }
 
-    /// Headers of the head's branch after the first block of `locator` that is on it, lowest first, at
-    /// most `count`; `None` if none is on it: the asker knows our chain only below the last final block.
-    pub fn headers_after(&self, locator: &[BlockId], count: usize) -> Option<Vec<SealedHeader>> {
-        locator
-            .iter()
-            .find_map(|id| self.tree.headers_between(id, &self.head, count))
-    }
-
     /// See [`crate::Engine::status`].
     pub fn status(&self) -> ConsensusStatus {
         ConsensusStatus {

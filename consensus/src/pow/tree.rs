@@ -254,6 +254,21 @@ impl Tree {
         true
     }
 
+    /// The block and everything above it count as not executed.
+    pub(super) fn unmark_executed(&mut self, id: &BlockId) {
+        let mut open = vec![*id];
+        while let Some(id) = open.pop() {
+            if let Some(node) = self.nodes.get_mut(&id).filter(|node| node.executed) {
+                node.executed = false;
+                open.extend(&node.children);
+                let rank = node.rank();
+                self.executed.remove(&rank);
+            }
+        }
+        // It left out what was executed.
+        self.way = Way::default();
+    }
+
     /// The block is invalid: it and everything above it are removed and remembered as such. Gives their
     /// ids; none if it is not here or was executed.
     pub(super) fn mark_invalid(&mut self, id: &BlockId) -> Vec<BlockId> {

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use aureon_types::{BlockId, SealedHeader};
+use aureon_types::BlockId;
 
 use super::{Work, tree::Tree};
 
@@ -136,21 +136,5 @@ impl Tree {
         }
         locator.push(self.root);
         locator
-    }
-
-    /// The headers on the way to `tip` above `from`, lowest first, at most `count`. `None` if `from` is
-    /// not on that way.
-    pub(super) fn headers_between(
-        &self,
-        from: &BlockId,
-        tip: &BlockId,
-        count: usize,
-    ) -> Option<Vec<SealedHeader>> {
-        let (left, entered) = self.route(from, tip)?;
-        if !left.is_empty() {
-            return None;
-        }
-        let headers = entered.iter().take(count).map(|id| self.header(id).cloned());
-        headers.collect()
     }
 }

@@ -196,6 +196,8 @@ pub enum Done {
     Committed(Box<Committed>),
     /// Of `Job::Switch`.
     Switched(Box<Switched>),
+    /// Of `Job::Switch`, which did not happen: these blocks are not in the block store any more.
+    BodiesGone(Vec<BlockId>),
     /// Of `Job::Template`.
     Template(Box<Template>),
     /// Of `Job::DecodeRange`.

@@ -302,6 +302,7 @@ impl Core {
                 result,
             } => self.on_work_checked(now, message, from, result, effects),
             Done::Switched(switched) => self.on_switched(now, *switched, effects),
+            Done::BodiesGone(blocks) => self.on_bodies_gone(blocks),
             Done::Template(template) => self.on_template(now, *template, effects),
             Done::Built(built) => self.on_built(now, *built),
             Done::Executed { block_id, result } if self.work.is_some() => {

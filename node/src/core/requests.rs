@@ -211,12 +211,6 @@ impl Core {
             sync_request::Request::Block(request) => assembly::decode_block_request(request)
                 .ok()
                 .and_then(|id| self.blocks.proposals.get(&id).cloned()),
-            sync_request::Request::Headers(request) => {
-                if let Some(answer) = self.answer_headers(channel, request) {
-                    return effects.push(answer);
-                }
-                None
-            }
             _ => None,
         };
         tracing::trace!(%peer, "a request");

@@ -74,7 +74,8 @@ struct Branch {
 enum Waiting {
     /// All parts are here; who sent what we had to ask for.
     Parts(Box<AssembledBlock>, Option<PeerId>),
-    /// In the block store, from before a restart; the block's height.
+    /// In the block store, from before a restart or from when it was executed; the block's height. If it is not there,
+    /// it is asked for.
     Stored(u64),
 }
 
@@ -166,6 +167,28 @@ impl Branches {
         }
         path.reverse();
         Some(path)
+    }
+
+    /// `gone` and what stands on them are as if they had never been executed. Bodies that the block store may have are
+    /// read there.
+    fn forget_executions(&mut self, gone: &[BlockId]) {
+        let mut above: Vec<(u64, BlockId, BlockId)> = self
+            .executed
+            .iter()
+            .map(|(id, branch)| (branch.parent.info.height, *id, branch.below))
+            .collect();
+        above.sort_unstable();
+        let mut forgotten: BTreeSet<BlockId> = BTreeSet::new();
+        for (height, id, below) in above {
+            let is_gone = gone.contains(&id);
+            if id != self.root && (is_gone || forgotten.contains(&below)) {
+                forgotten.insert(id);
+                self.executed.remove(&id);
+                if !is_gone {
+                    self.waiting.insert(id, Waiting::Stored(height));
+                }
+            }
+        }
     }
 
     /// `root`, an ancestor of the head, is final: what does not stand on it goes.

@@ -39,10 +39,27 @@ struct Applied {
 impl Ledger {
     /// Makes another branch the chain.
     pub(super) fn switch(&mut self, switching: Switching) -> Done {
+        match self.gone(&switching.applied) {
+            Ok(gone) if gone.is_empty() => {}
+            Ok(gone) => return Done::BodiesGone(gone),
+            Err(error) => return failed(&error),
+        }
         match self.try_switch(switching) {
             Ok(switched) => Done::Switched(Box::new(switched)),
             Err(reason) => Done::Failed { reason },
         }
+    }
+
+    /// What was the chain before and is needed again, and was dropped from the block store since: it keeps only so
+    /// many bodies of other branches.
+    fn gone(&self, applied: &[Applying]) -> Result<Vec<BlockId>, StorageError> {
+        let mut gone = Vec::new();
+        for Applying { block_id, executed } in applied {
+            if executed.is_none() && self.services.blocks.header_by_id(block_id)?.is_none() {
+                gone.push(*block_id);
+            }
+        }
+        Ok(gone)
     }
 
     fn try_switch(&mut self, switching: Switching) -> Result<Switched, String> {
@@ -94,8 +111,7 @@ impl Ledger {
         match self.services.blocks.block_by_id(id) {
             Ok(Some(block)) => Ok(Arc::new(block)),
             Ok(None) => Err(format!(
-                "the body of block {id}, which was part of the chain, is gone from the block store; a restart \
-                 fetches it again"
+                "the body of block {id}, which is part of the chain, is gone from the block store: the database is damaged"
             )),
             Err(error) => Err(error.to_string()),
         }

@@ -8,11 +8,12 @@ use aureon_types::{BlockId, SealedHeader};
 use super::{
     super::{Alarm, BatchId, Peer, RequestFailure, RequestId},
     Claim, Effect, Input, MAX_HEADERS, OTHER_HISTORY_REST, Offence, Tip,
-    peers::Peers,
+    peers::{Outstanding, Peers},
 };
 
-/// Rest of a peer whose headers are ahead of our clock or find no room.
-const WAIT_REST: Duration = Duration::from_secs(5);
+/// Rest of a peer whose headers are ahead of our clock, find no room, or were overtaken; doubles with each time in a
+/// row that they were.
+pub(super) const WAIT_REST: Duration = Duration::from_secs(5);
 
 /// An answer on its way through worker and consensus.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub(super) struct Batch<P> {
     claimed: Work,
     count: usize,
     last: BlockId,
+    asked: Outstanding,
 }
 
 /// The header sync of one node. See the [module](super) for the protocol.
@@ -148,6 +150,7 @@ impl<P: Peer> HeaderSync<P> {
                 claimed,
                 count,
                 last,
+                asked: outstanding,
             },
         );
         effects.push(Effect::Verify { batch, headers });
@@ -209,16 +212,24 @@ impl<P: Peer> HeaderSync<P> {
             claimed,
             count,
             last,
+            asked,
         }) = self.end(batch)
         else {
             return;
         };
         let best = self.tip.header.work;
+        let overtaken = stop.as_ref().is_some_and(|stop| self.has_overtaken(&asked, stop));
         let Some(state) = self.peers.get_mut(peer) else {
             return;
         };
         state.delivered |= accepted > 0;
         state.filled |= accepted > 0;
+        if accepted > 0 {
+            state.overtaken = 0;
+        }
+        if overtaken && state.is_excused(now) {
+            return;
+        }
         match stop {
             None if claimed <= best => {
                 state.kept_promise();
@@ -245,6 +256,16 @@ impl<P: Peer> HeaderSync<P> {
                 }
                 state.rest(now, WAIT_REST);
             }
+        }
+    }
+
+    /// Whether an answer found no place only because we went on while it was on its way: what it follows was here when
+    /// it was asked for, and is below the last final block by now, or was forgotten.
+    fn has_overtaken(&self, asked: &Outstanding, stop: &HeaderStop) -> bool {
+        match stop {
+            HeaderStop::TooDeep => asked.tip.head != self.tip.head,
+            HeaderStop::UnknownParent => asked.continued || asked.tip != self.tip,
+            _ => false,
         }
     }
 

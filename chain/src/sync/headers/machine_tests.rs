@@ -9,6 +9,8 @@ use super::{
     super::{BatchId, Phase, RequestFailure, RequestId, TimerId},
     BEHIND_AFTER, Claim, Effect, GRACE, HEDGE, HeaderSync, Input, MAX_AHEAD, MAX_HEADERS, MAX_REQUESTS,
     OTHER_HISTORY_REST, Offence, REQUEST_TIMEOUT, STALL, Tip,
+    machine::WAIT_REST,
+    peers::MAX_OVERTAKEN,
     testing::{Chain, boast},
 };
 
@@ -161,6 +163,11 @@ impl Bench {
         let timer = self.timer.take().map_or(TimerId(0), |(timer, _)| timer);
         self.step(Input::TimerFired(timer))
     }
+}
+
+fn none_but_behind(mut words: Vec<String>) {
+    words.retain(|word| !word.starts_with("behind"));
+    none(words);
 }
 
 fn none(words: Vec<String>) {
@@ -383,6 +390,70 @@ fn the_verdict_of_consensus_decides() {
     }
     assert!(!Offence::NotConnected.is_deliberate() && !Offence::TimedOut.is_deliberate());
     assert!(Offence::Malformed(String::new()).is_deliberate());
+}
+
+/// Peer 1 was asked first and answers last: another has answered meanwhile, and its blocks are final.
+#[test]
+fn an_answer_that_finality_has_passed_is_no_other_history() {
+    let mut bench = Bench::new(0, 20);
+    assert_eq!(bench.status(1, 20), ["ask 1"]);
+    let first = bench.request;
+    none(bench.status(2, 15));
+    assert_eq!(bench.pass(HEDGE), ["ask 2", "behind 20"]);
+    none(bench.take(2, 0, 15, 15));
+    none(bench.tip(15, 15));
+    bench.request = first;
+    let headers = bench.chain.after(0, 20);
+    bench.answer(1, headers.clone(), None);
+    bench.verified(headers);
+    none(bench.judged(0, Some(HeaderStop::TooDeep)));
+    none(bench.pass(WAIT_REST - Duration::from_millis(1)));
+    assert_eq!(bench.pass(Duration::from_millis(1)), ["ask 1"]);
+}
+
+/// Nobody is excused for ever, and delivering makes good.
+#[test]
+fn who_is_too_late_again_and_again_has_another_history() {
+    let mut bench = Bench::new(0, 40);
+    bench.status(1, 40);
+    let too_late = |bench: &mut Bench, head: usize| {
+        let headers = bench.chain.after(0, 3);
+        bench.answer(1, headers.clone(), None);
+        bench.verified(headers);
+        bench.tip(head, head);
+        bench.judged(0, Some(HeaderStop::TooDeep))
+    };
+    for time in 0..MAX_OVERTAKEN {
+        none(too_late(&mut bench, 1 + time as usize));
+        let rest = WAIT_REST * 2_u32.pow(time);
+        none_but_behind(bench.pass(rest - Duration::from_millis(1)));
+        assert_eq!(bench.pass(Duration::from_millis(1)), ["ask 1"], "{time}");
+    }
+    assert_eq!(too_late(&mut bench, 10), ["other history 1 40", "synced 10"]);
+    none(bench.pass(OTHER_HISTORY_REST - Duration::from_millis(1)));
+    assert_eq!(bench.pass(Duration::from_millis(1)), ["ask 1"]);
+}
+
+/// The branch that it was to continue was forgotten while the answer was on its way.
+#[test]
+fn an_answer_that_continues_what_was_forgotten_is_no_offence() {
+    let all = MAX_HEADERS + 10;
+    let mut bench = Bench::new(0, all);
+    bench.status(1, all);
+    assert_eq!(
+        bench.take(1, 0, MAX_HEADERS, all),
+        [format!("ask 1 after {MAX_HEADERS}")]
+    );
+    let headers = bench.chain.after(MAX_HEADERS, 10);
+    bench.answer(1, headers.clone(), None);
+    bench.verified(headers);
+    none(bench.judged(0, Some(HeaderStop::UnknownParent)));
+    none_but_behind(bench.pass(WAIT_REST - Duration::from_millis(1)));
+    assert_eq!(
+        bench.pass(Duration::from_millis(1)),
+        ["ask 1"],
+        "from our heaviest header"
+    );
 }
 
 #[test]

@@ -19,7 +19,9 @@
 //! again.
 //!
 //! *Another history.* A peer whose chain leaves ours below our last final block is not followed and not
-//! blamed; its claim is ignored for [`OTHER_HISTORY_REST`].
+//! blamed; its claim is ignored for [`OTHER_HISTORY_REST`]. An answer can also be overtaken: another was quicker, and
+//! our head went on, so that what the answer follows is final or forgotten by now. Then its sender only rests a little,
+//! unless that happens again and again.
 //!
 //! *Bounds.* [`MAX_REQUESTS`] answers of [`MAX_HEADERS`] headers on their way or being checked; nothing
 //! is asked for while headers are [`MAX_AHEAD`] or more ahead of an executed head that moves.

@@ -171,9 +171,7 @@ impl Network {
                 request,
                 locator,
             } => {
-                let engine = &self.nodes[node].engine;
-                // Nothing is final here before the end, so the tree has it all.
-                let headers = engine.headers_after(&locator, MAX_HEADERS).unwrap();
+                let headers = self.nodes[node].headers_after(&locator);
                 let claim = self.claim(node, self.nodes[node].engine.head());
                 self.send(
                     node,
@@ -387,6 +385,16 @@ impl Network {
 }
 
 impl Node {
+    /// What a node reads from its block store. Nothing is final here before the end, so the tree has it all.
+    fn headers_after(&self, locator: &[BlockId]) -> Vec<SealedHeader> {
+        let place = |id: &BlockId| self.chain.iter().position(|on_chain| on_chain == id);
+        let after = locator.iter().find_map(place).unwrap();
+        let headers = self.chain[after + 1..].iter().take(MAX_HEADERS);
+        headers
+            .map(|id| self.engine.header(id).unwrap().clone())
+            .collect()
+    }
+
     fn switch(
         &mut self,
         undone: &[BlockId],

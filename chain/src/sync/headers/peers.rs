@@ -7,7 +7,8 @@ use aureon_types::BlockId;
 
 use super::{
     super::{MAX_PEERS, Peer, RequestId},
-    Claim, HEDGE, REQUEST_TIMEOUT, STALL,
+    Claim, HEDGE, REQUEST_TIMEOUT, STALL, Tip,
+    machine::WAIT_REST,
 };
 
 /// First rest after a deliberate offence; doubles with each up to [`MAX_REST`].
@@ -19,6 +20,10 @@ const BUSY_REST: Duration = Duration::from_secs(1);
 /// Longest rest.
 const MAX_REST: Duration = Duration::from_secs(600);
 
+/// How often in a row a peer's headers may find no place because we went on meanwhile. Then it counts as what it else
+/// would: a peer with another history can always be slow.
+pub(super) const MAX_OVERTAKEN: u32 = 3;
+
 /// A request without an answer yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outstanding {
@@ -26,6 +31,10 @@ pub(super) struct Outstanding {
     pub sent: Duration,
     /// What the peer claimed when it was asked.
     pub claimed: Work,
+    /// What we had then.
+    pub tip: Tip,
+    /// It was asked for what follows its own last answer.
+    pub continued: bool,
 }
 
 impl Outstanding {
@@ -50,6 +59,8 @@ pub(super) struct PeerState {
     pub delivered: bool,
     /// Headers of it were taken since headers were last forgotten.
     pub filled: bool,
+    /// How often in a row its headers found no place because we went on meanwhile.
+    pub overtaken: u32,
     /// How often headers were forgotten that it may have sent.
     barren: u32,
     pub rests_until: Duration,
@@ -156,13 +167,15 @@ impl<P: Peer> Peers<P> {
             .map(|(peer, _)| *peer)
     }
 
-    pub(super) fn asked(&mut self, now: Duration, peer: P, request: RequestId) {
+    /// A request goes out, from us with `tip`.
+    pub(super) fn asked(&mut self, now: Duration, peer: P, request: RequestId, tip: Tip) {
         if let Some(state) = self.0.get_mut(&peer) {
-            let claimed = state.claim.work;
             state.outstanding = Some(Outstanding {
                 request,
                 sent: now,
-                claimed,
+                claimed: state.claim.work,
+                tip,
+                continued: state.continues_at.is_some(),
             });
         }
     }
@@ -250,6 +263,7 @@ impl PeerState {
             continues_at: None,
             delivered: false,
             filled: false,
+            overtaken: 0,
             barren: 0,
             rests_until: Duration::ZERO,
             distrusted: false,
@@ -274,6 +288,20 @@ impl PeerState {
     /// Not asked for a while, without blame.
     pub(super) fn rest(&mut self, now: Duration, rest: Duration) {
         self.rests_until = now.saturating_add(rest);
+    }
+
+    /// Its headers came too late for us: it only rests a little, and longer each time. False if that was too often.
+    pub(super) fn is_excused(&mut self, now: Duration) -> bool {
+        if self.overtaken >= MAX_OVERTAKEN {
+            return false;
+        }
+        self.rest(
+            now,
+            WAIT_REST.saturating_mul(2_u32.saturating_pow(self.overtaken)),
+        );
+        self.overtaken = self.overtaken.saturating_add(1);
+        self.continues_at = None;
+        true
     }
 
     pub(super) fn was_busy(&mut self, now: Duration) {

@@ -50,7 +50,7 @@ impl<P: Peer> HeaderSync<P> {
                 return;
             };
             let request = RequestId(self.new_id());
-            self.peers.asked(now, peer, request);
+            self.peers.asked(now, peer, request, self.tip);
             let after = self.peers.get_mut(peer).and_then(|state| state.continues_at);
             let after = after.or(self.stalled.then_some(self.tip.head.head.id));
             // The bound is far below 2^32.

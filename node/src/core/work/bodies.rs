@@ -161,7 +161,13 @@ impl Core {
         let (id, below) = (executed.id(), executed.header().parent_id);
         let Some(branches) = &mut self.work else { return };
         let Some(parent) = branches.executed.get(&below) else {
-            return; // its branch lost for good
+            // Its branch lost for good, or its parent is to be executed again.
+            if branches.asked.contains_key(&id) {
+                branches
+                    .waiting
+                    .insert(id, Waiting::Stored(executed.header().height));
+            }
+            return;
         };
         let lineage = match self.chain.lineage_after(&parent.parent.lineage, executed) {
             Ok(lineage) => lineage,

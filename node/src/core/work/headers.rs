@@ -8,11 +8,11 @@ use aureon_consensus::{
     Input as EngineInput, Now,
     pow::{HeaderStop, Pow, VerifiedHeaders, Work},
 };
-use aureon_proto::v1::{self as proto, sync_request, sync_response};
+use aureon_proto::v1::sync_request;
 use aureon_protocol::{Offence, PeerId, Status};
 use aureon_types::{BlockId, DecodeError, SealedHeader};
 
-use crate::core::{ChannelToken, Core, Effect, Job, Timer, requests::Asked};
+use crate::core::{Core, Effect, Job, Timer, requests::Asked};
 
 /// The machine that finds the heaviest chain, and what it was told last.
 pub(in crate::core) struct HeaderFlow {
@@ -265,21 +265,5 @@ impl Core {
     /// Our head with the work behind it, under proof of work.
     pub(in crate::core) fn work_claim(&self) -> Option<Claim> {
         self.headers.as_ref().map(|flow| flow.tip.head)
-    }
-
-    /// Answers a peer's question for headers from the tree; `None`: the asker knows our chain only below
-    /// the last final block, and the block store has to be read.
-    pub(in crate::core) fn answer_headers(
-        &self,
-        channel: ChannelToken,
-        request: &proto::HeadersRequest,
-    ) -> Option<Effect> {
-        let (locator, count) = headers::decode_headers_request(request).ok()?;
-        let found = self.engine.work()?.headers_after(&locator, count)?;
-        let answer = headers::answer_headers(&found, self.work_claim()?);
-        let response = proto::SyncResponse {
-            response: Some(sync_response::Response::Headers(answer)),
-        };
-        Some(Effect::Respond { channel, response })
     }
 }

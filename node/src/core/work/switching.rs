@@ -57,6 +57,20 @@ impl Core {
         })
     }
 
+    /// The branch was the chain before, and the block store has dropped bodies of it since: it is executed again, with
+    /// bodies of peers.
+    pub(in crate::core) fn on_bodies_gone(&mut self, blocks: Vec<BlockId>) {
+        tracing::warn!(
+            blocks = blocks.len(),
+            first = ?blocks.first(),
+            "a branch that was the chain before is the heaviest again, and bodies of it are gone; they are asked for again"
+        );
+        if let Some(branches) = &mut self.work {
+            branches.forget_executions(&blocks);
+        }
+        self.pending_engine.push_back(EngineInput::BodiesGone(blocks));
+    }
+
     /// The head moved: the branch is durable as the chain.
     pub(in crate::core) fn on_switched(&mut self, now: Now, switched: Switched, effects: &mut Vec<Effect>) {
         let Switched {

@@ -29,8 +29,8 @@ use bytes::Bytes;
 use crate::{
     adapters::Contracts,
     core::{
-        Chain, Core, Done, Effect, GossipToken, HeadChange, Input, Job, Lane, Mined, MiningOptions, Parent,
-        ReplyToken, Start, Timer,
+        Chain, ChannelToken, Core, Done, Effect, GossipToken, HeadChange, Input, Job, Lane, Mined,
+        MiningOptions, Parent, ReplyToken, Start, Timer,
     },
     workers::{Ledger, Services, perform},
 };
@@ -592,6 +592,94 @@ fn a_heavier_branch_undoes_ours_down_to_the_finality_depth_and_no_deeper() {
             let ours: Vec<BlockId> = ours.iter().rev().map(|made| made.block.id()).collect();
             assert_eq!(undone, ours, "the highest first");
         }
+    }
+}
+
+/// The block store keeps only so many bodies of other branches.
+#[test]
+fn a_branch_that_wins_again_and_whose_bodies_are_gone_is_fetched_again() {
+    // Lives on: the branches are built on its state.
+    let maker = Machine::boot(&Disks::default());
+    let root = maker.ledger.tip().clone();
+    let (ours, theirs) = (branch(&root, 1, 4), branch(&root, 2, 3));
+    let disks = Disks::default();
+    let mut machine = Machine::boot(&disks);
+    machine.gossip(peer(1), &ours[0].block);
+    machine.gossip(peer(1), &ours[1].block);
+    drop(machine);
+    // After a restart bodies of the chain are on disk only.
+    let mut machine = Machine::boot(&disks);
+    machine.meet(peer(2), &theirs);
+    assert_eq!(machine.head(), theirs[2].block.id());
+    machine.tell(Input::PeerGone { peer: peer(2) });
+    for number in 0..200_u64 {
+        let other = mine(&root, 3, &[], |header| header.timestamp_ms += 1 + number);
+        machine.services.blocks.put_body(&other.block).unwrap();
+    }
+    for lost in &ours[..2] {
+        assert!(
+            machine
+                .services
+                .blocks
+                .block_by_id(&lost.block.id())
+                .unwrap()
+                .is_none()
+        );
+    }
+    machine.meet(peer(3), &ours);
+    assert_eq!(machine.failed, None);
+    assert_eq!(machine.head(), ours[3].block.id());
+    assert!(machine.penalties().is_empty(), "{:?}", machine.penalties());
+    let on_disk = machine.services.blocks.block_by_height(1).unwrap().unwrap();
+    assert_eq!(on_disk.id(), ours[0].block.id());
+}
+
+/// A locator can name 64 blocks of other branches, and walking ours for each would hold up everything else.
+#[test]
+fn headers_are_read_by_the_reader_whatever_is_asked() {
+    let mut machine = Machine::boot(&Disks::default());
+    let root = machine.ledger.tip().clone();
+    let (ours, side) = (branch(&root, 1, 5), branch(&root, 2, 3));
+    for made in side.iter().chain(&ours) {
+        machine.gossip(peer(1), &made.block);
+    }
+    assert_eq!(machine.head(), ours[4].block.id());
+    let unknown = (0..60).map(|number| BlockId([number; 32]));
+    let hostile: Vec<BlockId> = unknown.chain(side.iter().map(|made| made.block.id())).collect();
+    let honest = vec![side[2].block.id(), ours[1].block.id(), root.info.id];
+    for (locator, expected) in [
+        (hostile, vec![1, 2, 3, 4, 5]),
+        (honest, vec![3, 4, 5]),
+        (vec![ours[4].block.id()], Vec::new()),
+    ] {
+        let question = proto::SyncRequest {
+            request: Some(sync_request::Request::Headers(headers::headers_request(
+                &locator, 100,
+            ))),
+        };
+        let mut effects = Vec::new();
+        let asked = Input::Request {
+            peer: peer(1),
+            channel: ChannelToken(1),
+            request: question,
+        };
+        machine.core.handle(at(machine.now), asked, &mut effects);
+        assert!(
+            matches!(&effects[..], [Effect::Job(job)] if job.lane() == Lane::Reader),
+            "{effects:?}"
+        );
+        machine.perform(effects);
+        let answer = machine.seen.pop();
+        let Some(Effect::Respond { response, .. }) = answer else {
+            panic!("{answer:?}");
+        };
+        let Some(sync_response::Response::Headers(found)) = response.response else {
+            panic!("{response:?}");
+        };
+        let (found, claim) = headers::decode_headers(&found).unwrap();
+        let heights: Vec<u64> = found.iter().map(|header| header.header().height).collect();
+        assert_eq!(heights, expected);
+        assert_eq!(claim.unwrap().head.id, machine.head());
     }
 }
 
