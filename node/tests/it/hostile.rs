@@ -27,6 +27,8 @@ use aureon_types::{
 };
 use bytes::Bytes;
 
+use crate::corpus::expand;
+
 /// Gas of a call: what the corpus is written for, and room for what enters a contract.
 const CALL_GAS: u64 = 10_000_000;
 /// Gas of a deployment of the largest code.
@@ -66,19 +68,6 @@ fn attack(path: &Path) -> Attack {
         code: wat::parse_str(expand(&text)).unwrap().into(),
         refused: text.contains("\n;; expect refused: ") || text.starts_with(";; expect refused: "),
     }
-}
-
-/// `{{N:text}}` stands for N times the text.
-fn expand(text: &str) -> String {
-    let mut parts = text.split("{{");
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let (inside, rest) = part.split_once("}}").unwrap();
-        let (count, repeated) = inside.split_once(':').unwrap();
-        out.push_str(&repeated.repeat(count.parse().unwrap()));
-        out.push_str(rest);
-    }
-    out
 }
 
 fn genesis() -> Genesis {

@@ -10,6 +10,8 @@ mod authorities;
 mod by_name;
 mod cli;
 mod contracts;
+#[path = "../../../vm/tests/it/corpus.rs"]
+mod corpus;
 mod engines;
 mod examples;
 mod hostile;

@@ -7,6 +7,7 @@ use std::{fs, path::Path};
 use aureon_vm::{End, Entry, Outcome};
 use bytes::Bytes;
 
+use crate::corpus::expand;
 use crate::ledger::{Ledger, State, address, machine};
 
 const GAS: u64 = 10_000_000;
@@ -56,18 +57,6 @@ fn attack(path: &Path) -> Attack {
         code: code.into(),
         name,
     }
-}
-
-/// Innermost first.
-fn expand(text: &str) -> String {
-    let mut text = text.to_string();
-    while let Some(end) = text.find("}}") {
-        let start = text[..end].rfind("{{").unwrap();
-        let (count, repeated) = text[start + 2..end].split_once(':').unwrap();
-        let repeated = repeated.repeat(count.parse().unwrap());
-        text.replace_range(start..end + 2, &repeated);
-    }
-    text
 }
 
 /// Runs the attack on a node of its own.

@@ -6,6 +6,7 @@
 )]
 
 mod cache;
+mod corpus;
 mod hostile;
 mod ledger;
 mod memories;
