@@ -1,11 +1,15 @@
 //! The code around a contract's functions: entry points, encodings, client.
 
 use proc_macro2::{Literal, TokenStream};
-use quote::{format_ident, quote};
-use syn::{Ident, Result};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+use syn::{Error, Ident, Result};
 
 use crate::json;
 use crate::model::{Argument, Contract, Function, Kind, Record, Shape, word};
+
+/// The largest interface that is read, as the specification says.
+const MAX_INTERFACE: usize = 64 << 10;
 
 pub fn contract(contract: &Contract) -> Result<TokenStream> {
     let module = &contract.module;
@@ -17,6 +21,14 @@ pub fn contract(contract: &Contract) -> Result<TokenStream> {
         .unwrap_or_default();
     let records = contract.records.iter().map(record);
     let interface = json::interface(contract);
+    if interface.len() > MAX_INTERFACE {
+        let words = format!(
+            "the interface has {} bytes with its docs, at most {MAX_INTERFACE} are read: shorten the doc comments of \
+             functions, events and data",
+            interface.len()
+        );
+        return Err(Error::new(name.span(), words));
+    }
     let entries = entries(contract);
     let exports = exports(contract, &interface);
     let client = client(contract);
@@ -124,7 +136,8 @@ fn invoke(function: &Function) -> TokenStream {
     });
     let result = quote! { #name(#(#names),*) };
     let result = if function.fallible {
-        quote! { ::aureon::entry::or_abort(#result) }
+        // An error that has no words is shown where the function says what it gives.
+        quote_spanned! { function.returns.span()=> ::aureon::entry::or_abort(#result) }
     } else {
         result
     };
@@ -386,7 +399,7 @@ fn decode_variants(name: &Ident, variants: &[(Ident, Vec<Argument>)]) -> TokenSt
         let reads = fields.iter().map(read_field);
         quote! { #index => Ok(Self::#name { #(#reads),* }) }
     });
-    let wrong = format!("no such variant of {name}");
+    let wrong = format!("no such variant of {}", word(name));
     quote! {
         match <u8 as ::aureon::Decode>::decode(input)? {
             #(#arms,)*

@@ -169,7 +169,7 @@ mod tests {
                         fn f(a: f64) {}
                     }
                 ),
-                "has no name for this type",
+                "there is no `f64` in an interface",
             ),
             (
                 syn::parse_quote!(
@@ -197,7 +197,7 @@ mod tests {
                         fn f() {}
                     }
                 ),
-                "only init and call can take a value",
+                "write #[query]: only init and call can take a value",
             ),
             (
                 syn::parse_quote!(
@@ -210,7 +210,7 @@ mod tests {
                         fn b() {}
                     }
                 ),
-                "one function of this kind",
+                "one function marked #[init]",
             ),
         ];
         for (module, words) in refused {

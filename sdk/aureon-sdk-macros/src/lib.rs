@@ -3,11 +3,13 @@
 //!
 //! - [`model`] reads the module: its functions, events and data types;
 //! - [`types`] gives each Rust type its name in the interface, or says why it has none;
+//! - [`check`] says what the compiler would not;
 //! - [`json`] writes the interface, which becomes the custom section `aureon_interface`;
 //! - [`expand`] writes the entry points, the encodings and the client.
 //!
 //! The format of both is docs/contract-interface.md.
 
+mod check;
 mod expand;
 mod json;
 mod model;

@@ -1,15 +1,13 @@
 //! What a contract's module says, read from its syntax.
 
-use std::collections::BTreeSet;
-
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Fields, FnArg, Ident, Item, ItemMod, Pat, Result, ReturnType, Signature, Type};
 
-use crate::types;
-
-/// The longest name of a function, as the specification of the interface says.
-const MAX_NAME: usize = 64;
+use crate::{
+    check,
+    types::{self, Types},
+};
 
 /// A module marked `#[contract]`.
 pub struct Contract {
@@ -40,6 +38,16 @@ impl Kind {
         ]
         .into_iter()
         .find_map(|(name, kind)| (ident == name).then_some(kind))
+    }
+
+    /// How its mark is written.
+    const fn how(self) -> &'static str {
+        match self {
+            Self::Init => "write #[init], or #[init(payable)] if it takes a value",
+            Self::Call => "write #[call], or #[call(payable)] if it takes a value",
+            Self::Query => "write #[query]: only init and call can take a value",
+            Self::Migrate => "write #[migrate]: only init and call can take a value",
+        }
     }
 }
 
@@ -87,7 +95,8 @@ impl Contract {
                 "a contract is a module with its content: mod name { .. }",
             ));
         };
-        let known = record_names(items);
+        let known = Types::of(items);
+        check::storage(items)?;
         let (mut functions, mut records) = (Vec::new(), Vec::new());
         for item in items {
             match item {
@@ -99,6 +108,9 @@ impl Contract {
                 }
                 Item::Struct(item) => {
                     if let Some(event) = take_record(&mut item.attrs)? {
+                        if event {
+                            check::topic(&item.ident)?;
+                        }
                         refuse_generics(&item.generics)?;
                         let shape = Shape::Fields(read_fields(&item.fields, &known)?);
                         let docs = self::docs(&item.attrs);
@@ -122,7 +134,7 @@ impl Contract {
                 _ => {}
             }
         }
-        check(&functions, span)?;
+        check::functions(&functions, span)?;
         Ok(Self {
             module,
             docs,
@@ -162,36 +174,6 @@ pub fn read_trait(item: &syn::ItemTrait) -> Result<Vec<Function>> {
     Ok(functions)
 }
 
-fn check(functions: &[Function], span: proc_macro2::Span) -> Result<()> {
-    for kind in [Kind::Init, Kind::Migrate] {
-        if let Some(second) = functions.iter().filter(|function| function.kind == kind).nth(1) {
-            return Err(Error::new(
-                second.name.span(),
-                "a contract has one function of this kind at most",
-            ));
-        }
-    }
-    if !functions.iter().any(|function| function.kind == Kind::Call) {
-        return Err(Error::new(
-            span,
-            "mark at least one function with #[call], so that the contract can be called",
-        ));
-    }
-    Ok(())
-}
-
-fn record_names(items: &[Item]) -> BTreeSet<String> {
-    let marked = |attributes: &[Attribute]| attributes.iter().any(|a| a.path().is_ident("data"));
-    items
-        .iter()
-        .filter_map(|item| match item {
-            Item::Struct(item) if marked(&item.attrs) => Some(item.ident.to_string()),
-            Item::Enum(item) if marked(&item.attrs) => Some(item.ident.to_string()),
-            _ => None,
-        })
-        .collect()
-}
-
 /// Removes the one of our attributes that a function may have.
 fn take_mark(attributes: &mut Vec<Attribute>) -> Result<Option<(Kind, bool)>> {
     let mut mark = None;
@@ -214,14 +196,17 @@ fn take_mark(attributes: &mut Vec<Attribute>) -> Result<Option<(Kind, bool)>> {
 }
 
 fn payable(attribute: &Attribute, kind: Kind) -> Result<bool> {
-    let syn::Meta::List(list) = &attribute.meta else {
-        return Ok(false);
+    let list = match &attribute.meta {
+        syn::Meta::Path(_) => return Ok(false),
+        syn::Meta::List(list) => list,
+        syn::Meta::NameValue(_) => return Err(Error::new(attribute.span(), kind.how())),
     };
-    let word: syn::Ident = list.parse_args()?;
+    let word: syn::Ident = list
+        .parse_args()
+        .map_err(|error| Error::new(error.span(), kind.how()))?;
     match kind {
         Kind::Init | Kind::Call if word == "payable" => Ok(true),
-        Kind::Init | Kind::Call => Err(Error::new(word.span(), "the only word here is `payable`")),
-        Kind::Query | Kind::Migrate => Err(Error::new(word.span(), "only init and call can take a value")),
+        _ => Err(Error::new(word.span(), kind.how())),
     }
 }
 
@@ -246,12 +231,7 @@ fn take_record(attributes: &mut Vec<Attribute>) -> Result<Option<bool>> {
     }
 }
 
-fn read_function(
-    mark: (Kind, bool),
-    docs: String,
-    signature: &Signature,
-    known: &BTreeSet<String>,
-) -> Result<Function> {
+fn read_function(mark: (Kind, bool), docs: String, signature: &Signature, known: &Types) -> Result<Function> {
     read_signature(mark, docs, signature, &|kind| types::name(kind, known))
 }
 
@@ -268,12 +248,7 @@ fn read_signature(
             "a contract's function runs to its end: no async",
         ));
     }
-    if signature.ident.to_string().len() > MAX_NAME {
-        return Err(Error::new(
-            signature.ident.span(),
-            "a function's name has at most 64 bytes",
-        ));
-    }
+    check::function_name(&signature.ident)?;
     let (returns, fallible) = returned(&signature.output)?;
     let returns_named = if types::is_unit(&returns) {
         String::new()
@@ -333,7 +308,7 @@ fn returned(output: &ReturnType) -> Result<(Type, bool)> {
     }
 }
 
-fn read_fields(fields: &Fields, known: &BTreeSet<String>) -> Result<Vec<Argument>> {
+fn read_fields(fields: &Fields, known: &Types) -> Result<Vec<Argument>> {
     match fields {
         Fields::Unit => Ok(Vec::new()),
         Fields::Unnamed(fields) => Err(Error::new(fields.span(), "give the fields names")),
@@ -355,7 +330,7 @@ fn read_fields(fields: &Fields, known: &BTreeSet<String>) -> Result<Vec<Argument
     }
 }
 
-fn read_enum(item: &syn::ItemEnum, known: &BTreeSet<String>) -> Result<Record> {
+fn read_enum(item: &syn::ItemEnum, known: &Types) -> Result<Record> {
     if item.variants.len() > usize::from(u8::MAX) + 1 {
         return Err(Error::new(item.span(), "an enum has at most 256 variants"));
     }

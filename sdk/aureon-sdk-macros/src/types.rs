@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use syn::spanned::Spanned;
-use syn::{Error, Expr, GenericArgument, Lit, PathArguments, PathSegment, Result, Type};
+use syn::{Error, Expr, GenericArgument, Item, Lit, PathArguments, PathSegment, Result, Type};
 
 /// Rust's name and the interface's name of the types without parameters.
 const PLAIN: [(&str, &str); 16] = [
@@ -25,10 +25,45 @@ const PLAIN: [(&str, &str); 16] = [
     ("Signature", "signature"),
 ];
 
-/// The name of a type; `known` are the data types of the contract's module.
-pub fn name(kind: &Type, known: &BTreeSet<String>) -> Result<String> {
+/// The most parts of a tuple: more have no encoding in the SDK.
+const MAX_TUPLE: usize = 4;
+
+/// The types that the contract's module defines.
+#[derive(Default)]
+pub struct Types {
+    /// With `#[data]`.
+    data: BTreeSet<String>,
+    /// Without.
+    other: BTreeSet<String>,
+}
+
+impl Types {
+    pub fn of(items: &[Item]) -> Self {
+        let mut types = Self::default();
+        for item in items {
+            let (attributes, name) = match item {
+                Item::Struct(item) => (&item.attrs, &item.ident),
+                Item::Enum(item) => (&item.attrs, &item.ident),
+                _ => continue,
+            };
+            let data = attributes
+                .iter()
+                .any(|attribute| attribute.path().is_ident("data"));
+            let set = if data { &mut types.data } else { &mut types.other };
+            set.insert(name.to_string());
+        }
+        types
+    }
+}
+
+/// The name of a type; `known` are the types of the contract's module.
+pub fn name(kind: &Type, known: &Types) -> Result<String> {
     match kind {
         Type::Array(array) => bytes_of(array),
+        Type::Tuple(tuple) if tuple.elems.len() > MAX_TUPLE => Err(Error::new(
+            kind.span(),
+            "a tuple has at most 4 parts: make a structure marked #[data]",
+        )),
         Type::Tuple(tuple) if !tuple.elems.is_empty() => {
             let names = tuple
                 .elems
@@ -48,7 +83,7 @@ pub fn name(kind: &Type, known: &BTreeSet<String>) -> Result<String> {
     }
 }
 
-fn named(kind: &Type, known: &BTreeSet<String>) -> Result<String> {
+fn named(kind: &Type, known: &Types) -> Result<String> {
     let segment = last_segment(kind).ok_or_else(|| unknown(kind))?;
     let ident = segment.ident.to_string();
     let inside = parameters(segment);
@@ -59,9 +94,9 @@ fn named(kind: &Type, known: &BTreeSet<String>) -> Result<String> {
         (_, []) => PLAIN
             .iter()
             .find_map(|(rust, ours)| (*rust == ident).then(|| (*ours).to_owned()))
-            .or_else(|| known.contains(&ident).then_some(ident))
-            .ok_or_else(|| unknown(kind)),
-        _ => Err(unknown(kind)),
+            .or_else(|| known.data.contains(&ident).then(|| ident.clone()))
+            .ok_or_else(|| named_otherwise(kind, &ident, known)),
+        _ => Err(named_otherwise(kind, &ident, known)),
     }
 }
 
@@ -79,12 +114,32 @@ fn bytes_of(array: &syn::TypeArray) -> Result<String> {
     }
 }
 
+const ALL: &str = "bool, u8 to u128, i8 to i128, String, Vec<u8>, [u8; N], Address, Hash, PublicKey, Signature, Vec, \
+                   Option, tuples, and types marked #[data] in this module";
+
 fn unknown(kind: &Type) -> Error {
     Error::new(
         kind.span(),
-        "the interface has no name for this type. It knows bool, u8 to u128, i8 to i128, String, Vec<u8>, [u8; N], \
-         Address, Hash, PublicKey, Signature, Vec, Option, tuples, and types marked #[data] in this module",
+        format!("the interface has no name for this type; it knows {ALL}"),
     )
+}
+
+/// Why a type has no name, and what to take instead.
+fn named_otherwise(kind: &Type, ident: &str, known: &Types) -> Error {
+    let words = match ident {
+        "f32" | "f64" => {
+            format!("there is no `{ident}` in an interface: count whole units of a smaller size, in u64")
+        }
+        "usize" | "isize" => format!(
+            "`{ident}` has another size in the contract than in its tests and clients: take u32 or u64"
+        ),
+        "str" => "take a String".to_owned(),
+        _ if known.other.contains(ident) => {
+            format!("mark `{ident}` with #[data], so that it can be taken and given")
+        }
+        _ => format!("the interface has no name for `{ident}`; it knows {ALL}"),
+    };
+    Error::new(kind.span(), words)
 }
 
 fn is_byte(kind: &Type) -> bool {

@@ -13,6 +13,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 /// A value with an encoding.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored, taken or given",
+    label = "this type has no encoding",
+    note = "mark a structure or enum with #[data]; instead of floats count whole units of a smaller size"
+)]
 pub trait Encode {
     /// Appends the encoding to `out`.
     fn encode(&self, out: &mut Vec<u8>);
@@ -30,6 +35,11 @@ pub trait Encode {
 }
 
 /// A value that can be read back.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored, taken or given",
+    label = "this type has no encoding",
+    note = "mark a structure or enum with #[data]; instead of floats count whole units of a smaller size"
+)]
 pub trait Decode: Sized {
     /// Reads the value from the front of `input`.
     ///

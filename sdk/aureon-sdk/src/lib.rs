@@ -60,6 +60,7 @@ pub mod entry;
 mod error;
 pub mod guard;
 pub mod hashing;
+mod indexed;
 mod message;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod mock;
@@ -80,6 +81,7 @@ pub use aureon_sdk_macros::{contract, interface};
 pub use bytes::{Address, Hash, PublicKey, Signature};
 pub use codec::{Decode, DecodeError, Encode, Reader, decode, encode};
 pub use error::{CallError, Error, Result, abort};
+pub use indexed::IndexedMap;
 pub use message::Piece;
 pub use storage::{Item, Map};
 
@@ -88,8 +90,8 @@ pub mod prelude {
     pub use crate::arithmetic::Checked;
     pub use crate::context::{self, emit, transfer};
     pub use crate::{
-        Address, CallError, Decode, Encode, Error, Event, Hash, Item, Map, PublicKey, Result, Signature,
-        String, Vec, abort, ensure, message,
+        Address, CallError, Decode, Encode, Error, Event, Hash, IndexedMap, Item, Map, PublicKey, Result,
+        Signature, String, Vec, abort, ensure, message,
     };
     pub use alloc::borrow::ToOwned;
     pub use alloc::string::ToString;
@@ -99,6 +101,11 @@ pub mod prelude {
 /// Something that happened, written into the receipt: `#[event]` implements it.
 ///
 /// The topic is the structure's name, the data the encoding of its fields.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no event",
+    label = "not marked #[event]",
+    note = "mark the structure with #[event]"
+)]
 pub trait Event: Encode {
     /// The topic, at most 64 bytes.
     const TOPIC: &'static str;

@@ -13,8 +13,11 @@ use crate::{abort, host, message};
 /// The longest key that the host takes.
 const MAX_KEY: usize = 256;
 
+/// The longest name: its length is one byte.
+pub(crate) const MAX_NAME: usize = 255;
+
 /// The key of an item, and the start of the keys of a map.
-fn named(name: &str) -> Vec<u8> {
+pub(crate) fn named(name: &str) -> Vec<u8> {
     let Ok(length) = u8::try_from(name.len()) else {
         abort("a name in storage has at most 255 bytes");
     };
@@ -24,7 +27,19 @@ fn named(name: &str) -> Vec<u8> {
     key
 }
 
-fn read<T: Decode>(key: &[u8], name: &str) -> Option<T> {
+/// The key, if the host takes it.
+pub(crate) fn checked(key: Vec<u8>, name: &str) -> Vec<u8> {
+    if key.len() > MAX_KEY {
+        abort(&message!(
+            "a key of `",
+            name,
+            "` in storage has more than 256 bytes"
+        ));
+    }
+    key
+}
+
+pub(crate) fn read<T: Decode>(key: &[u8], name: &str) -> Option<T> {
     let bytes = host::load(key)?;
     match decode(&bytes) {
         Ok(value) => Some(value),
@@ -33,7 +48,7 @@ fn read<T: Decode>(key: &[u8], name: &str) -> Option<T> {
     }
 }
 
-fn absent(name: &str) -> ! {
+pub(crate) fn absent(name: &str) -> ! {
     abort(&message!("`", name, "` in storage is not set"))
 }
 
@@ -44,9 +59,13 @@ pub struct Item<T> {
 }
 
 impl<T> Item<T> {
-    /// The value with a name; each name once in a contract.
+    /// The value with a name of at most 255 bytes; each name once in a contract.
     #[must_use]
-    pub const fn new(name: &'static str) -> Self {
+    pub const fn new(name: &'static str) -> Self
+    where
+        T: Encode + Decode,
+    {
+        assert!(name.len() <= MAX_NAME, "a name in storage has at most 255 bytes");
         Self {
             name,
             value: PhantomData,
@@ -99,9 +118,13 @@ pub struct Map<K, V> {
 }
 
 impl<K: Encode, V> Map<K, V> {
-    /// The map with a name; each name once in a contract.
+    /// The map with a name of at most 255 bytes; each name once in a contract.
     #[must_use]
-    pub const fn new(name: &'static str) -> Self {
+    pub const fn new(name: &'static str) -> Self
+    where
+        V: Encode + Decode,
+    {
+        assert!(name.len() <= MAX_NAME, "a name in storage has at most 255 bytes");
         Self {
             name,
             entry: PhantomData,
@@ -113,14 +136,7 @@ impl<K: Encode, V> Map<K, V> {
     pub fn key(&self, key: &K) -> Vec<u8> {
         let mut bytes = named(self.name);
         key.encode(&mut bytes);
-        if bytes.len() > MAX_KEY {
-            abort(&message!(
-                "a key of `",
-                self.name,
-                "` in storage has more than 256 bytes"
-            ));
-        }
-        bytes
+        checked(bytes, self.name)
     }
 
     /// Whether there is an entry.

@@ -103,6 +103,44 @@ pub mod second {
     }
 }
 
+/// A map that can be listed.
+#[aureon::contract]
+pub mod shelf {
+    use aureon::prelude::*;
+
+    const BOOKS: IndexedMap<String, u64> = IndexedMap::new("books");
+
+    #[call]
+    fn put(title: String, pages: u64) {
+        BOOKS.set(&title, &pages);
+    }
+
+    #[call]
+    fn take(title: String) {
+        BOOKS.remove(&title);
+    }
+
+    #[query]
+    fn count() -> u64 {
+        BOOKS.len()
+    }
+
+    #[query]
+    fn pages(title: String) -> Option<u64> {
+        BOOKS.get(&title)
+    }
+
+    #[query]
+    fn titles(from: u64, count: u64) -> Vec<String> {
+        BOOKS.keys(from, count)
+    }
+
+    #[query]
+    fn list(from: u64, count: u64) -> Vec<(String, u64)> {
+        BOOKS.page(from, count)
+    }
+}
+
 #[aureon::interface]
 pub trait Store {
     #[call]

@@ -9,7 +9,7 @@ mod contracts;
 use aureon::mock::{Chain, MAX_DEPTH};
 use aureon::{Address, PublicKey, Signature, hashing};
 
-use contracts::{bank, probe, second};
+use contracts::{bank, probe, second, shelf};
 
 struct World {
     chain: Chain,
@@ -181,4 +181,49 @@ fn hashes_are_the_real_ones() {
         &Signature([2; 64]),
         b"abc"
     ));
+}
+
+/// Random use against a vector that does the same.
+#[test]
+fn a_map_is_listed_and_leaves_nothing_behind() {
+    let w = world();
+    let shelf = shelf::Client::deploy().unwrap();
+    let mut model: Vec<(String, u64)> = Vec::new();
+    let mut draw = 1u64;
+    for step in 0..400 {
+        // Knuth's MMIX constants.
+        draw = draw
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let title = format!("book {}", (draw >> 33) % 12);
+        let place = model.iter().position(|(known, _)| *known == title);
+        if (draw >> 60) < 9 {
+            shelf.put(title.clone(), step).unwrap();
+            match place {
+                Some(place) => model[place].1 = step,
+                None => model.push((title.clone(), step)),
+            }
+        } else {
+            shelf.take(title.clone()).unwrap();
+            if let Some(place) = place {
+                model.swap_remove(place);
+            }
+        }
+        let count = u64::try_from(model.len()).unwrap();
+        assert_eq!(shelf.count(), Ok(count), "step {step}");
+        assert_eq!(shelf.list(0, 100), Ok(model.clone()), "step {step}");
+        let pages = model.iter().find(|(known, _)| *known == title);
+        assert_eq!(shelf.pages(title), Ok(pages.map(|(_, pages)| *pages)));
+    }
+    assert!(model.len() > 3, "the walk is too tame");
+    assert_eq!(shelf.list(1, 2), Ok(model[1..3].to_vec()));
+    assert_eq!(
+        shelf.titles(1, 2),
+        Ok(vec![model[1].0.clone(), model[2].0.clone()])
+    );
+    assert_eq!(shelf.list(u64::MAX, u64::MAX), Ok(Vec::new()));
+    for (title, _) in model {
+        shelf.take(title).unwrap();
+    }
+    assert_eq!(w.chain.stored_count(shelf.address), 0);
 }
