@@ -93,7 +93,7 @@ impl Cast {
             engine: engine(scenario, &validators),
             block_time_ms: scenario.block_time_ms,
             empty_blocks: EmptyBlocks::Always,
-            gas_limit: 100 * TRANSFER_GAS,
+            gas_limit: 500 * TRANSFER_GAS,
             min_gas_price: 1,
             vm_cost_table: aureon_types::genesis::VM_COST_TABLE,
             timeouts: if scenario.engine == Engine::Pow {

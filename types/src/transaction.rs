@@ -18,8 +18,8 @@ use crate::{
 const WHAT: &str = "transaction";
 
 pub use crate::action::{
-    CALL_GAS, CODE_BYTE_GAS, DEPLOY_GAS, EVIDENCE_GAS, INPUT_BYTE_GAS, SET_ADMIN_GAS, STAKING_GAS,
-    TRANSFER_GAS,
+    BOND_GAS, CALL_GAS, CODE_BYTE_GAS, DEPLOY_GAS, EVIDENCE_GAS, INPUT_BYTE_GAS, SET_ADMIN_GAS, STAKING_GAS,
+    TRANSFER_GAS, VOTE_GAS,
 };
 
 /// What a sender signs.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 
 use super::{StateError, StateReader};
+use crate::system::DecodedEpochs;
 
 /// Accounts and storage as a block has changed them, read through from the parent's state at first use.
 ///
@@ -24,6 +25,8 @@ pub struct Overlay<'a, R> {
     /// Code that the state below does not have.
     code: BTreeMap<Hash, Bytes>,
     journal: Vec<Write>,
+    /// Records that are dear to decode; no part of what was changed.
+    epochs: DecodedEpochs,
 }
 
 struct Entry {
@@ -65,7 +68,13 @@ impl<'a, R: StateReader> Overlay<'a, R> {
             storage: Vec::new(),
             code: BTreeMap::new(),
             journal: Vec::new(),
+            epochs: DecodedEpochs::default(),
         }
+    }
+
+    /// What was decoded so far.
+    pub(crate) fn epochs(&mut self) -> &mut DecodedEpochs {
+        &mut self.epochs
     }
 
     /// The account's slot; reads the account if this is its first use in the block.

@@ -42,7 +42,7 @@ fn genesis(engine: EngineKind) -> Genesis {
         engine,
         block_time_ms: 1_000,
         empty_blocks: EmptyBlocks::Always,
-        gas_limit: 1_000_000,
+        gas_limit: 4_000_000,
         min_gas_price: 1,
         vm_cost_table: VM_COST_TABLE,
         timeouts: BftTimeouts::default(),

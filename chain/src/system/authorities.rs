@@ -5,10 +5,10 @@
 //! is made. From then on the new list votes, and it is the set of the next epoch (as far as a third may
 //! change in one). Votes count as long as who cast them is an authority.
 
-use aureon_types::{Address, PublicKey, RefusalCode, limits::MAX_VALIDATORS};
+use aureon_types::{PublicKey, RefusalCode, limits::MAX_VALIDATORS};
 
 use super::{
-    MAX_BALLOTS, Outcome, count, damaged,
+    MAX_BALLOTS, Outcome, Sender, count, damaged,
     records::{Authorities, Ballot, OpenBallot, OpenBallots},
     refuse,
     rules::AuthorityRules,
@@ -17,11 +17,9 @@ use super::{
 use crate::execution::{Overlay, StateError, StateReader};
 
 impl Authorities {
-    /// Their addresses, sorted.
-    pub(super) fn addresses(&self) -> Vec<Address> {
-        let mut addresses: Vec<Address> = self.0.iter().map(PublicKey::address).collect();
-        addresses.sort_unstable();
-        addresses
+    /// Whether this key is one of theirs.
+    pub(super) fn have(&self, key: &PublicKey) -> bool {
+        self.0.binary_search(key).is_ok()
     }
 
     /// How many votes a change needs: more than half.
@@ -66,18 +64,17 @@ pub(super) fn vote<R: StateReader>(
     overlay: &mut Overlay<'_, R>,
     rules: &AuthorityRules,
     height: u64,
-    sender: &Address,
+    sender: Sender,
     add: Option<PublicKey>,
     remove: Option<PublicKey>,
 ) -> Outcome {
     let list = slots::authorities();
     let authorities: Authorities = overlay.load(&list)?.ok_or_else(|| damaged("authorities"))?;
-    let addresses = authorities.addresses();
-    if addresses.binary_search(sender).is_err() {
+    if !authorities.have(&sender.key) {
         return refuse(RefusalCode::NotAnAuthority, 0, 0);
     }
     let after = authorities.changed(add, remove)?;
-    let mut open = drop_expired(overlay, height)?;
+    let (mut open, mut changed) = drop_expired(overlay, height)?;
     let slot = slots::ballot(add.as_ref(), remove.as_ref());
     let mut ballot = match overlay.load::<Ballot>(&slot)? {
         Some(ballot) => ballot,
@@ -88,10 +85,11 @@ pub(super) fn vote<R: StateReader>(
                 &authorities,
                 OpenBallot {
                     slot,
-                    opener: *sender,
+                    opener: sender.address,
                     expires,
                 },
             )?;
+            changed = true;
             Ballot {
                 add,
                 remove,
@@ -101,23 +99,24 @@ pub(super) fn vote<R: StateReader>(
         }
     };
     // Who is no authority any longer has no vote any longer.
-    ballot
-        .voters
-        .retain(|voter| addresses.binary_search(voter).is_ok());
-    let repeated = ballot.voters.contains(sender);
+    ballot.voters.retain(|voter| authorities.have(voter));
+    let repeated = ballot.voters.contains(&sender.key);
     if !repeated {
-        ballot.voters.push(*sender);
+        ballot.voters.push(sender.key);
     }
     if ballot.voters.len() >= authorities.needed() {
         overlay.clear(&slot)?;
         open.0.retain(|other| other.slot != slot);
+        changed = true;
         overlay.put(&list, &after)?;
     } else if repeated {
         return refuse(RefusalCode::AlreadyVoted, 0, ballot.expires);
     } else {
         overlay.put(&slot, &ballot)?;
     }
-    overlay.put_list(&slots::open_ballots(), &open, open.0.is_empty())?;
+    if changed {
+        overlay.put_list(&slots::open_ballots(), &open, open.0.is_empty())?;
+    }
     Ok(())
 }
 
@@ -140,15 +139,17 @@ fn enter(open: &mut OpenBallots, authorities: &Authorities, ballot: OpenBallot) 
     Ok(())
 }
 
-/// The open ballots, without those whose time is over.
+/// The open ballots, without those whose time is over, and whether there were any of these.
 fn drop_expired<R: StateReader>(
     overlay: &mut Overlay<'_, R>,
     height: u64,
-) -> Result<OpenBallots, StateError> {
+) -> Result<(OpenBallots, bool), StateError> {
     let mut open: OpenBallots = overlay.load_or_default(&slots::open_ballots())?;
     for ballot in open.0.iter().filter(|ballot| ballot.expires < height) {
         overlay.clear(&ballot.slot)?;
     }
+    let before = open.0.len();
     open.0.retain(|ballot| ballot.expires >= height);
-    Ok(open)
+    let dropped = open.0.len() < before;
+    Ok((open, dropped))
 }

@@ -22,8 +22,8 @@ use super::{
 };
 use crate::execution::{Overlay, StateError, StateReader};
 
-/// Most candidates that a newcomer is compared with.
-pub(super) const MAX_CHALLENGED: usize = 50;
+/// Most candidates that a newcomer is compared with: a bond reads the record of each.
+pub(super) const MAX_CHALLENGED: usize = 16;
 
 impl ValidatorRecord {
     /// What its place among the candidates is worth: its stake, or nothing where its operator left.
@@ -72,16 +72,21 @@ fn weakest<R: StateReader>(
     challenged: &Challenged,
     stake: u64,
 ) -> Result<Option<Address>, StateError> {
-    let mut weakest = None;
+    let mut weaker = Vec::with_capacity(challenged.0.len());
     for address in &challenged.0 {
         let record = overlay.load::<ValidatorRecord>(&slots::validator(address))?;
         let standing = record.ok_or_else(|| damaged("validator"))?.standing();
-        let better = weakest.is_none_or(|found| (standing, *address) < found);
-        if standing < stake && better && !is_in_a_set(overlay, voting, address)? {
-            weakest = Some((standing, *address));
+        if standing < stake {
+            weaker.push((standing, *address));
         }
     }
-    Ok(weakest.map(|(_, address)| address))
+    weaker.sort_unstable();
+    for (_, address) in weaker {
+        if !is_in_a_set(overlay, voting, &address)? {
+            return Ok(Some(address));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether the set of this epoch or, once it is made, of the next one names it.

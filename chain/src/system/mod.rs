@@ -46,6 +46,7 @@ pub use records::{Totals, ValidatorRecord};
 pub use rewards::{Delegation, Earnings};
 pub use rules::{AUTHORITY_EVIDENCE_EPOCHS, AuthorityRules, Rules, StakeRules, Voting};
 pub use shares::Pool;
+pub(crate) use slots::DecodedEpochs;
 
 use aureon_types::{Action, Address, Amount, Failure, PublicKey, RefusalCode};
 
@@ -140,7 +141,7 @@ pub(crate) fn act<R: StateReader>(
         (Action::Unjail, Rules::Stake(rules, _)) => staking::unjail(overlay, rules, context.height, address),
         (Action::ClaimRewards { validator }, Rules::Stake(..)) => staking::claim(overlay, address, validator),
         (Action::AuthorityVote { add, remove }, Rules::Authority(rules, _)) => {
-            authorities::vote(overlay, rules, context.height, address, *add, *remove)
+            authorities::vote(overlay, rules, context.height, sender, *add, *remove)
         }
         (Action::Evidence(evidence), Rules::Stake(..) | Rules::Authority(..)) => {
             evidence::punish(overlay, context, evidence)

@@ -139,16 +139,16 @@ pub fn authorities<R: StateReader>(reader: &R) -> Result<Vec<PublicKey>, StateEr
 /// The changes of the authorities that can be voted for in the block above `height`, oldest first.
 pub fn open_votes<R: StateReader>(reader: &R, height: u64) -> Result<Vec<OpenVote>, StateError> {
     let authorities: Authorities = At(reader).load_or_default(&slots::authorities())?;
-    let (addresses, needed) = (authorities.addresses(), authorities.needed());
+    let needed = authorities.needed();
     let open: OpenBallots = At(reader).load_or_default(&slots::open_ballots())?;
     let mut votes = Vec::new();
     for ballot in open.0.iter().filter(|ballot| ballot.expires > height) {
         let ballot: Ballot = At(reader).load(&ballot.slot)?.ok_or_else(|| damaged("ballot"))?;
-        let counts = |voter: &Address| addresses.binary_search(voter).is_ok();
+        let voters = ballot.voters.iter().filter(|voter| authorities.have(voter));
         votes.push(OpenVote {
             add: ballot.add,
             remove: ballot.remove,
-            voters: ballot.voters.into_iter().filter(counts).collect(),
+            voters: voters.map(PublicKey::address).collect(),
             needed,
             expires: ballot.expires,
         });

@@ -295,8 +295,8 @@ pub struct Ballot {
     pub remove: Option<PublicKey>,
     /// The last height at which it can be voted for.
     pub expires: u64,
-    /// Who voted for it, in order of their votes. The first one opened it.
-    pub voters: Vec<Address>,
+    /// Keys of those who voted for it, in order of their votes. The first one opened it.
+    pub voters: Vec<PublicKey>,
 }
 
 impl Record for Ballot {
@@ -306,7 +306,7 @@ impl Record for Ballot {
         out.option(self.add.as_ref(), Writer::key);
         out.option(self.remove.as_ref(), Writer::key);
         out.u64(self.expires);
-        out.list(&self.voters, Writer::address);
+        out.list(&self.voters, Writer::key);
     }
 
     fn read(input: &mut Cursor<'_>) -> Option<Self> {
@@ -314,7 +314,7 @@ impl Record for Ballot {
             add: input.option(Cursor::key)?,
             remove: input.option(Cursor::key)?,
             expires: input.u64()?,
-            voters: input.list(Cursor::address)?,
+            voters: input.list(Cursor::key)?,
         })
     }
 }

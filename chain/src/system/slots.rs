@@ -1,5 +1,7 @@
 //! Which slot of the system account holds what, and reading and writing it.
 
+use std::collections::BTreeMap;
+
 use aureon_consensus::Epoch;
 use aureon_types::{Address, Hash, PublicKey, account::SYSTEM_ADDRESS, hash::blake3};
 use bytes::Bytes;
@@ -132,6 +134,35 @@ impl<R: StateReader> Slots for Overlay<'_, R> {
     fn bytes(&mut self, slot: &Hash) -> Result<Option<Bytes>, StateError> {
         self.storage(&SYSTEM_ADDRESS, slot)
     }
+
+    fn epoch(&mut self, number: u64) -> Result<Option<Epoch>, StateError> {
+        let Some(bytes) = self.bytes(&epoch(number))? else {
+            return Ok(None);
+        };
+        self.epochs().decode(number, bytes).map(Some)
+    }
+}
+
+/// Epochs that a block has decoded: with the most validators one takes about half a millisecond, and
+/// many transactions of a block can ask for the same. Holds as many as the state does.
+#[derive(Default)]
+pub(crate) struct DecodedEpochs(BTreeMap<u64, (Bytes, Epoch)>);
+
+impl DecodedEpochs {
+    fn decode(&mut self, number: u64, bytes: Bytes) -> Result<Epoch, StateError> {
+        let known = self.0.get(&number);
+        if let Some((_, epoch)) = known.filter(|(known, _)| same(known, &bytes)) {
+            return Ok(epoch.clone());
+        }
+        let epoch = Epoch::decode(&bytes).map_err(|_| StateError::Damaged { what: "epoch" })?;
+        self.0.insert(number, (bytes, epoch.clone()));
+        Ok(epoch)
+    }
+}
+
+/// Whether they are equal; at once where they are the same memory.
+fn same(one: &Bytes, other: &Bytes) -> bool {
+    (one.as_ptr() == other.as_ptr() && one.len() == other.len()) || one == other
 }
 
 impl<R: StateReader> Overlay<'_, R> {

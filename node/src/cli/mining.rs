@@ -71,7 +71,7 @@ mod tests {
             engine,
             block_time_ms: 1_000,
             empty_blocks: EmptyBlocks::Always,
-            gas_limit: 210_000,
+            gas_limit: 2_100_000,
             min_gas_price: 1,
             vm_cost_table: aureon_types::genesis::VM_COST_TABLE,
             timeouts: BftTimeouts::default(),

@@ -192,7 +192,7 @@ mod tests {
             }),
             block_time_ms: 1_000,
             empty_blocks: EmptyBlocks::Always,
-            gas_limit: 200_000,
+            gas_limit: 2_000_000,
             min_gas_price: 1,
             vm_cost_table: aureon_types::genesis::VM_COST_TABLE,
             timeouts: BftTimeouts::default(),

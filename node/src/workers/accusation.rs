@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn a_contradiction_is_punished_once_and_behind_the_accuser_s_own_transactions() {
         let directory = tempfile::tempdir().unwrap();
-        let chain = chain(1_000_000);
+        let chain = chain(10_000_000);
         let (_states, parent) = genesis_state_of(&chain, &directory);
         let evidence = vec![contradiction(&chain, 2), contradiction(&chain, 3)];
         let own = vec![transfer(&chain, 1, 0), transfer(&chain, 1, 1)];
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn evidence_that_the_chain_does_not_take_is_given_up() {
         let directory = tempfile::tempdir().unwrap();
-        let chain = chain(1_000_000);
+        let chain = chain(10_000_000);
         let (_states, parent) = genesis_state_of(&chain, &directory);
         let stranger = contradiction(&chain, 9);
         let accused = accuse(&chain, &parent.view, &key(1), vec![stranger], Vec::new()).unwrap();

@@ -250,7 +250,9 @@ fn gas_and_amount_follow_from_the_kind() {
         );
         let amount = if leaves { Amount(300) } else { Amount::ZERO };
         let gas = match action.name() {
-            "evidence" => 120_000,
+            "evidence" => 2_000_000,
+            "bond" => 100_000,
+            "authority_vote" => 150_000,
             "deploy" => 32_000 + 2 * 200 + 16,
             "upgrade" => 32_000 + 200 + 16,
             "call" => 21_000,

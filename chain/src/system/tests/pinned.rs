@@ -31,7 +31,7 @@ fn everything() -> Vec<(&'static str, Hash, Vec<u8>)> {
         add: None,
         remove: Some(key),
         expires: 3,
-        voters: vec![one],
+        voters: vec![key],
     };
     let slot = slots::ballot(None, Some(&key));
     let open = records::OpenBallot {
@@ -197,7 +197,7 @@ fn records_come_back_and_are_strict() {
         add: None,
         remove: Some(public_key(1)),
         expires: 3,
-        voters: vec![address(1)],
+        voters: vec![public_key(1)],
     });
     check(&records::OpenBallots(vec![records::OpenBallot {
         slot: Hash([1; 32]),

@@ -152,6 +152,13 @@ fn the_largest_records_fit_a_slot() {
         codec::Record::encode(&Candidates(vec![far; MAX_CANDIDATES])).len(),
         codec::Record::encode(&Waiting(vec![(far, u64::MAX); MAX_WITHDRAWALS])).len(),
         codec::Record::encode(&records::OpenBallots(vec![ballot; MAX_BALLOTS])).len(),
+        codec::Record::encode(&records::Ballot {
+            add: Some(public_key(1)),
+            remove: Some(public_key(2)),
+            expires: u64::MAX,
+            voters: vec![public_key(3); 1_000],
+        })
+        .len(),
         codec::Record::encode(&records::Punished(vec![
             (u16::MAX, u32::MAX);
             evidence::MAX_PUNISHED

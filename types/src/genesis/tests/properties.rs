@@ -78,7 +78,7 @@ fn any_genesis() -> impl Strategy<Value = Genesis> {
         engine,
         50_u64..=50_000,
         0..1_u64 << 20,
-        120_000_u64..1 << 40,
+        2_000_000_u64..1 << 40,
         balances,
     )
         .prop_map(

@@ -191,10 +191,10 @@ fn a_block_has_room_for_what_its_engine_needs() {
     };
     let pow = || EngineKind::Pow(PowParameters::with_block_time(1_000));
     let pos = || EngineKind::Pos(PosParameters::new(vec![stake(1, 5_000)]));
-    assert!(with(pow(), 21_000).is_ok() && with(pos(), 120_000).is_ok());
+    assert!(with(pow(), 21_000).is_ok() && with(pos(), 2_000_000).is_ok());
     for (engine, gas_limit, least) in [
         (pow(), 20_999, "one transfer"),
-        (pos(), 119_999, "one piece of evidence"),
+        (pos(), 1_999_999, "one piece of evidence"),
         (genesis().engine, 21_000, "one piece of evidence"),
     ] {
         let error = with(engine, gas_limit).unwrap_err();
