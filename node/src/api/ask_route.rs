@@ -38,10 +38,12 @@ const CONTRACT_FAILED: &str = "contract-failed";
 const WOULD_FAIL: &str = "would-fail";
 
 pub async fn query(State(api): State<Api>, request: Request) -> Answer {
-    let asked = question(json_body(request).await?)?;
-    let gas = gas_limit(asked.gas_limit)?;
+    let _turn = api.runs.turn().await?;
+    let body = body(request).await?;
     let (node, interfaces) = (api.node.clone(), api.interfaces.clone());
     let answer = api.runs.run(move || {
+        let asked = question(object(&body)?)?;
+        let gas = gas_limit(asked.gas_limit)?;
         let input = query_input(&node, &interfaces, &asked)?;
         let at = node.query_contract(Question {
             contract: asked.contract,
@@ -212,9 +214,11 @@ fn is_about_the_contract(failure: &Failure) -> bool {
 }
 
 pub async fn estimate(State(api): State<Api>, request: Request) -> Answer {
-    let mut asked = json_body(request).await?;
+    let _turn = api.runs.turn().await?;
+    let body = body(request).await?;
     let (node, interfaces) = (api.node.clone(), api.interfaces.clone());
     let answer = api.runs.run(move || {
+        let mut asked = object(&body)?;
         if let Some(action) = asked.get_mut("action") {
             by_name::resolve(&node, &interfaces, action)?;
         }
@@ -294,7 +298,7 @@ fn check_sizes(action: &Action) -> Result<(), Problem> {
     }
 }
 
-async fn json_body(request: Request) -> Result<Map<String, Value>, Problem> {
+async fn body(request: Request) -> Result<Bytes, Problem> {
     let given = submit_route::content_type(&request);
     if submit::form(given) != Some(Form::Json) {
         return Err(Problem::new(
@@ -303,8 +307,11 @@ async fn json_body(request: Request) -> Result<Map<String, Value>, Problem> {
             format!("Content-Type is \"{given}\"; this is asked for with application/json"),
         ));
     }
-    let body = submit_route::body(request, MAX_BODY_BYTES).await?;
-    match submit::parse_json(&body)? {
+    submit_route::body(request, MAX_BODY_BYTES).await
+}
+
+fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
+    match submit::parse_small(body)? {
         Value::Object(fields) => Ok(fields),
         _ => Err(Problem::bad_request("the body must be a JSON object")),
     }

@@ -30,9 +30,9 @@
 //! | `POST /estimate-gas` | [`contract::EstimateAnswer`] to a [`contract::EstimateRequest`] |
 //!
 //! Errors are problem details ([`problem`]). Bounds: [`MAX_CONNECTIONS`] connections, [`MAX_READS`] reads
-//! of the disk, [`MAX_SUBMISSIONS`] submissions and [`MAX_RUNS`] queries and estimates of at most
-//! [`MAX_RUN_GAS`] at once; a body has at most [`aureon_types::limits::MAX_BLOCK_BYTES`]. Who comes when all places are taken waits shortly and is
-//! then answered 503 with `Retry-After`.
+//! of the disk, [`MAX_SUBMISSIONS`] submissions, [`MAX_ASKING`] queries and estimates and [`max_runs`] of them that
+//! run, with at most [`MAX_RUN_GAS`]; a body has at most [`aureon_types::limits::MAX_BLOCK_BYTES`]. Who comes when all
+//! places are taken waits shortly and is then answered 503 with `Retry-After`.
 //!
 //! *Architecture invariant:* handlers only read published views and send commands through
 //! [`crate::handle::NodeHandle`]; none of them can change the chain or wait for the main loop.
@@ -80,7 +80,7 @@ use axum::{
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub use by_name::NO_INTERFACE;
-pub use runs::{MAX_RUN_GAS, MAX_RUNS};
+pub use runs::{MAX_ASKING, MAX_RUN_GAS, max_runs};
 pub use unsigned::roomy;
 
 use crate::handle::NodeHandle;

@@ -24,6 +24,7 @@ const WRONG_ACTION: &str = "wrong-action";
 const ONE: &str = "this takes one transaction (in JSON, an object); batches go to /submit-tx";
 
 pub async fn deploy(State(api): State<Api>, request: Request) -> Answer {
+    let _turn = turn(&api.submissions, "submissions").await?;
     let transaction = match read(&api, request, Some("deploy")).await? {
         Sent::Signed(transaction) => transaction,
         Sent::Unsigned(fields) => return answer_unsigned(&api, fields, deploys).await,
@@ -35,6 +36,7 @@ pub async fn deploy(State(api): State<Api>, request: Request) -> Answer {
 }
 
 pub async fn call(State(api): State<Api>, request: Request) -> Answer {
+    let _turn = turn(&api.submissions, "submissions").await?;
     match read(&api, request, Some("call")).await? {
         Sent::Signed(transaction) => {
             calls(&transaction.transaction().action)?;
@@ -46,6 +48,7 @@ pub async fn call(State(api): State<Api>, request: Request) -> Answer {
 
 /// Any transaction without a signature.
 pub async fn prepare_any(State(api): State<Api>, request: Request) -> Answer {
+    let _turn = turn(&api.submissions, "submissions").await?;
     match read(&api, request, None).await? {
         Sent::Unsigned(fields) => answer_unsigned(&api, fields, |_| Ok(())).await,
         Sent::Signed(_) => Err(Problem::bad_request(
@@ -85,10 +88,9 @@ enum Sent {
     Unsigned(Map<String, Value>),
 }
 
-/// The one transaction of a body: as for `/submit-tx`, or with the fields of the action `flat` beside the others.
+/// The one transaction of a body, for who has a turn: as for `/submit-tx`, or with the fields of the action `flat` beside the others.
 async fn read(api: &Api, request: Request, flat: Option<&'static str>) -> Result<Sent, Problem> {
     let form = submit_route::form(&request)?;
-    let _turn = turn(&api.submissions, "submissions").await?;
     let body = submit_route::body(request, MAX_BODY_BYTES).await?;
     let genesis_id = api.node.genesis_id();
     off_the_runtime(move || sent(form, &body, flat, &genesis_id)).await?
@@ -113,7 +115,7 @@ fn sent(form: Form, body: &Bytes, flat: Option<&str>, genesis_id: &GenesisId) ->
 }
 
 fn json(body: &Bytes, flat: Option<&str>) -> Result<Value, Problem> {
-    let value = submit::parse_json(body)?;
+    let value = submit::parse_small(body)?;
     Ok(match flat {
         Some(action) => submit::nested(value, action),
         None => value,
@@ -140,7 +142,6 @@ async fn submitted(api: &Api, transaction: SignedTransaction) -> Answer {
     let (sender, nonce) = (transaction.sender(), transaction.transaction().nonce);
     let contract: Option<Address> = unsigned::about(&transaction.transaction().action, &sender, nonce);
     let contract = contract.ok_or_else(|| Problem::internal(&"an action without a contract"))?;
-    let _turn = turn(&api.submissions, "submissions").await?;
     let outcome = submit_route::give_one(api, transaction).await?;
     views::answer(&ContractOutcome { outcome, contract })
 }

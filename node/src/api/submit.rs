@@ -20,6 +20,8 @@ use super::{hex_bytes::HexBytes, problem::Problem, transaction::JsonTransaction}
 /// Most transactions of one request. A batch of the smallest transactions that fills the largest body
 /// would be about 170,000; answering for more would take longer than clients wait.
 pub const MAX_BATCH: usize = 200_000;
+/// Most parts of a body that is about one transaction: the largest input, as a list of single bytes, has 65,536.
+const MAX_PARTS: usize = 100_000;
 /// The fields of deployments and calls; no other field of a transaction has such a name.
 const ACTION_FIELDS: [&str; 7] = [
     "code",
@@ -91,6 +93,21 @@ pub fn read(form: Form, body: &[u8], genesis_id: &GenesisId) -> Result<Submissio
 pub fn parse_json(body: &[u8]) -> Result<Value, Problem> {
     serde_json::from_slice(body)
         .map_err(|error| Problem::bad_request(format!("the body is not JSON: {error}")))
+}
+
+/// The value that a body is that is about one transaction or less. In memory JSON of many small parts is a hundred
+/// times as large as its text: such text is refused unread.
+pub fn parse_small(body: &[u8]) -> Result<Value, Problem> {
+    let parts = body
+        .iter()
+        .filter(|byte| matches!(byte, b',' | b'[' | b'{'))
+        .count();
+    if parts > MAX_PARTS {
+        return Err(Problem::bad_request(format!(
+            "the body has {parts} commas and brackets; it may have at most {MAX_PARTS}"
+        )));
+    }
+    parse_json(body)
 }
 
 /// One transaction, or several.
@@ -260,6 +277,21 @@ mod tests {
             Ok(Submission::One(entry)) => assert!(entry.unwrap_err().contains("unknown field `upgradable`")),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn text_of_many_parts_is_refused_unread() {
+        let list = |length: usize| format!("[{}0]", "0,".repeat(length)).into_bytes();
+        assert!(parse_small(&list(65_536)).is_ok());
+        let refused = parse_small(&list(MAX_PARTS)).unwrap_err();
+        assert!(refused.detail.contains("100001 commas"), "{}", refused.detail);
+        let objects = format!("[{}", r#"{"a":0},"#.repeat(60_000)).into_bytes();
+        assert!(
+            parse_small(&objects)
+                .unwrap_err()
+                .detail
+                .contains("at most 100000")
+        );
     }
 
     #[test]

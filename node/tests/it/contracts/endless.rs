@@ -2,11 +2,13 @@
 
 use std::{
     collections::BTreeSet,
+    io::Write as _,
+    net::TcpStream,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use aureon_node::api::{contract::ContractView, problem::Problem};
-use aureon_types::{Action, Amount, contract};
+use aureon_node::api::{MAX_ASKING, contract::ContractView, problem::Problem};
+use aureon_types::{Action, Address, Amount, contract};
 use bytes::Bytes;
 use serde_json::json;
 use tempfile::tempdir;
@@ -80,4 +82,35 @@ fn endless_queries_end_by_their_gas_and_blocks_go_on() {
         codes.iter().all(|code| *code == failed || *code == busy),
         "{codes:?}"
     );
+}
+
+/// Whoever says that a body will come, and sends none, holds a turn, and no more turns there are than
+/// [`MAX_ASKING`]: the next is refused before it could send megabytes.
+#[test]
+fn who_waits_for_a_turn_is_not_read() {
+    let temp = tempdir().unwrap();
+    let balance = format!("{}=100000000", owner().address());
+    let node = Node::lone(&temp.path().join("node"), &balance);
+    let address = node.runtime.api.trim_start_matches("http://");
+    let silent: Vec<TcpStream> = (0..MAX_ASKING)
+        .map(|_| {
+            let mut stream = TcpStream::connect(address).unwrap();
+            let head = "POST /query-contract HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                        content-length: 2000000\r\n\r\n";
+            stream.write_all(head.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let question = json!({"contract": Address([7; 20])});
+    let ask = || {
+        let (status, problem): (u16, Problem) = post(&node, "/query-contract", &question);
+        (status, problem.code().to_owned())
+    };
+    eventually("one too many is refused", || {
+        (ask() == (503, "busy".to_owned())).then_some(())
+    });
+    drop(silent);
+    eventually("there are turns again", || {
+        (ask() == (404, "not-found".to_owned())).then_some(())
+    });
 }
