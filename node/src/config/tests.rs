@@ -275,3 +275,14 @@ fn a_missing_file_is_named() {
     let error = load(&source, [], &Overrides::default()).unwrap_err().to_string();
     assert!(error.contains("/nonexistent/config.toml"), "{error}");
 }
+
+/// The tests of contracts name the binary in a variable that begins like ours.
+#[test]
+fn variables_for_tests_of_contracts_are_not_ours() {
+    let set = [
+        ("AUREON_NODE", "/usr/bin/aureon-node"),
+        ("AUREON_CONTRACTS", "target/x"),
+    ];
+    load_with("", &set, &Overrides::default()).unwrap();
+    assert!(refusal("", &[("AUREON_NODES", "1")]).contains("AUREON_NODES"));
+}

@@ -93,33 +93,46 @@ fn mock_and_chain_agree_on_failures_and_panics_are_in_the_receipt() {
 #[test]
 fn without_the_node_unit_tests_run_and_the_others_say_what_they_need() {
     let folder = project("lonely", &[]);
-    let cargo = |arguments: &[&str]| {
+    let modules = tempfile::tempdir().unwrap();
+    let cargo = |node: &str, arguments: &[&str]| {
         let output = Command::new("cargo")
             .current_dir(&folder)
             .args(["test", "--locked", "--lib", "--"])
             .args(arguments)
             .env("CARGO_TARGET_DIR", target_folder())
-            .env("AUREON_NODE", "/nowhere/aureon-node")
-            .env_remove("AUREON_CONTRACTS")
+            .env("AUREON_NODE", node)
+            .env("AUREON_CONTRACTS", modules.path())
             .output()
             .unwrap();
         (output.status.success(), said(&output))
     };
-    let (passed, said) = cargo(&[]);
+    let fails = |node: &str, words: &[&str]| {
+        let (passed, said) = cargo(node, &["--ignored"]);
+        assert!(!passed, "{said}");
+        for words in words {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+    };
+    let (passed, said) = cargo("/nowhere/aureon-node", &[]);
     assert!(passed, "{said}");
     assert!(
         said.contains("ignored, on the chain: aureon-node contract test"),
         "{said}"
     );
-    let (passed, said) = cargo(&["--ignored"]);
-    assert!(!passed);
-    for words in [
+    let how = "by `aureon-node contract test`";
+    fails(
         "/nowhere/aureon-node",
-        "run it by `aureon-node contract test`",
-        "set AUREON_NODE",
-    ] {
-        assert!(said.contains(words), "{words}: {said}");
-    }
+        &["/nowhere/aureon-node", how, "set AUREON_NODE"],
+    );
+    // A program of that name which is something else.
+    fails(
+        "true",
+        &["`aureon-node contract sandbox` has ended", "of the same version"],
+    );
+    let node = env!("CARGO_BIN_EXE_aureon-node");
+    fails(node, &["cannot read", "lonely.wasm", how]);
+    fs::write(modules.path().join("lonely.wasm"), b"\0asm\x01\0\0\0").unwrap();
+    fails(node, &["was built of another contract than lonely::token", how]);
 }
 
 #[test]

@@ -39,6 +39,8 @@
 //! assert_eq!(counter.total(), Ok(5));
 //! ```
 //!
+//! The same client reaches the node's own machine and ledger, with gas and receipts: see `sandbox`.
+//!
 //! Compiled for `wasm32-unknown-unknown` the crate is `no_std` with `alloc`, brings an allocator and a panic
 //! handler that aborts with the panic's message, and asks the host functions of module `env`
 //! (docs/contract-abi.md). Compiled for anything else it asks the mock host in `mock`, so that a

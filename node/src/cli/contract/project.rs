@@ -87,7 +87,7 @@ pub fn new(arguments: &New) -> Result<(), Failure> {
     let folder = scaffold::create(&arguments.dir, name, &arguments.template).map_err(Failure::failed)?;
     output::line(folder.display())?;
     output::remark(format!(
-        "`aureon-node contract build {}` makes the module",
+        "`aureon-node contract test {}` builds the module and runs its tests",
         folder.display()
     ));
     Ok(())
