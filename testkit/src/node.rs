@@ -22,6 +22,7 @@ use aureon_node::{
     run::decode_log,
     workers::{Ledger, RecoveryError, Services},
 };
+use aureon_proto::v1::sync_request;
 use aureon_protocol::{PeerId, Status, Topic};
 use aureon_storage::{BlockStore, FlushPolicy, StateStore, StorageError};
 use aureon_types::{Address, Amount, Genesis, SecretKey};
@@ -73,11 +74,11 @@ pub(crate) struct Held {
 }
 
 /// A peer's request that waits for its answer.
-#[derive(Clone, Copy)]
 pub(crate) struct Asker {
     pub node: usize,
     pub life: u32,
     pub token: RequestToken,
+    pub request: sync_request::Request,
 }
 
 /// What is gone with a crash.

@@ -347,7 +347,10 @@ mod tests {
                     format!("{:?}", Scenario::new(engine, kind, seed))
                 );
                 let total: u64 = scenario.stakes.iter().sum();
-                let attacking = scenario.attackers.iter().map(|(node, _)| scenario.stakes[*node]);
+                let attacking = scenario
+                    .attackers
+                    .iter()
+                    .filter_map(|(node, _)| scenario.stakes.get(*node));
                 let (attacking, share): (u64, _) =
                     (attacking.sum(), if engine == Engine::Pow { 2 } else { 3 });
                 assert!(

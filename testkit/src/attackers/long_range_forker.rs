@@ -7,7 +7,7 @@
 //! Where validators vote: it claims a head that is far ahead, and answers whoever asks with blocks from long
 //! ago, changed, under certificates that only its own key has signed.
 
-use aureon_proto::v1::{self as proto, sync_response::Response};
+use aureon_proto::v1::{self as proto, sync_request::Request, sync_response::Response};
 use aureon_protocol::Status;
 use aureon_types::{BlockId, CommitCertificate, CommitSignature, SignedVote, Vote, VoteKind};
 
@@ -44,13 +44,18 @@ impl Attacker for LongRangeForker {
         }
     }
 
-    fn answer(&mut self, scene: &mut Scene<'_>, response: &mut proto::SyncResponse) {
-        if scene.running.core.lineage().work().is_some() {
-            return;
-        }
-        if let Some(Response::Range(range)) = &mut response.response {
+    fn answer(
+        &mut self,
+        scene: &mut Scene<'_>,
+        _request: &Request,
+        response: &mut proto::SyncResponse,
+    ) -> bool {
+        if let Some(Response::Range(range)) = &mut response.response
+            && scene.running.core.lineage().work().is_none()
+        {
             *range = forged_range(scene).unwrap_or_default();
         }
+        true
     }
 }
 

@@ -7,12 +7,15 @@
 //!
 //! Attackers of one kind know each other ([`Conspiracy`]).
 
+mod body_withholder;
 mod double_voter;
 mod equivocating_proposer;
 mod flooder;
 mod forge;
+mod former_validators;
 mod invalid_proposer;
 mod long_range_forker;
+mod rotten_branch;
 mod selfish_miner;
 mod signature_corrupter;
 mod time_liar;
@@ -21,7 +24,7 @@ mod vote_withholder;
 use std::{collections::BTreeMap, fmt};
 
 use aureon_node::core::Job;
-use aureon_proto::v1 as proto;
+use aureon_proto::v1::{self as proto, sync_request};
 use aureon_protocol::{Status, Topic};
 use aureon_types::{BlockId, GenesisId, SecretKey};
 use bytes::Bytes;
@@ -53,11 +56,17 @@ pub enum Attack {
     SelfishMiner,
     /// Shows a branch that begins below what is final.
     LongRangeForker,
+    /// Serves headers and heads, and few bodies or none.
+    BodyWithholder,
+    /// Mines on an invalid block of its own.
+    RottenBranch,
+    /// Was a validator, and signs another chain afterwards with the keys of all who left.
+    FormerValidators,
 }
 
 impl Attack {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::EquivocatingProposer,
         Self::DoubleVoter,
         Self::VoteWithholder,
@@ -67,6 +76,9 @@ impl Attack {
         Self::SignatureCorrupter,
         Self::SelfishMiner,
         Self::LongRangeForker,
+        Self::BodyWithholder,
+        Self::RottenBranch,
+        Self::FormerValidators,
     ];
 
     /// As on the command line.
@@ -81,14 +93,20 @@ impl Attack {
             Self::SignatureCorrupter => "signature-corrupter",
             Self::SelfishMiner => "selfish-miner",
             Self::LongRangeForker => "long-range-forker",
+            Self::BodyWithholder => "body-withholder",
+            Self::RottenBranch => "rotten-branch",
+            Self::FormerValidators => "former-validators",
         }
     }
 
     /// Whether there is such an attacker under an engine.
     pub fn fits(self, engine: Engine) -> bool {
         match self {
-            Self::EquivocatingProposer | Self::DoubleVoter | Self::VoteWithholder => engine != Engine::Pow,
-            Self::SelfishMiner => engine == Engine::Pow,
+            Self::EquivocatingProposer
+            | Self::DoubleVoter
+            | Self::VoteWithholder
+            | Self::FormerValidators => engine != Engine::Pow,
+            Self::SelfishMiner | Self::RottenBranch => engine == Engine::Pow,
             _ => true,
         }
     }
@@ -105,6 +123,9 @@ impl Attack {
             Self::SignatureCorrupter => Box::new(signature_corrupter::SignatureCorrupter),
             Self::SelfishMiner => Box::new(selfish_miner::SelfishMiner::default()),
             Self::LongRangeForker => Box::new(long_range_forker::LongRangeForker),
+            Self::BodyWithholder => Box::new(body_withholder::BodyWithholder),
+            Self::RottenBranch => Box::new(rotten_branch::RottenBranch::default()),
+            Self::FormerValidators => Box::new(former_validators::FormerValidators::default()),
         }
     }
 }
@@ -120,6 +141,8 @@ impl fmt::Display for Attack {
 pub(crate) struct Conspiracy {
     /// Blocks that were forged, by the block they are twins of.
     pub twins: BTreeMap<BlockId, BlockId>,
+    /// Keys of validators that left the set, or will.
+    pub sold: Vec<SecretKey>,
 }
 
 /// A connected node.
@@ -199,9 +222,15 @@ pub(crate) trait Attacker {
         Vec::new()
     }
 
-    /// Changes the answer to a peer's question.
-    fn answer(&mut self, scene: &mut Scene<'_>, response: &mut proto::SyncResponse) {
-        let _ = (scene, response);
+    /// Changes the answer to a peer's question. False: there is none.
+    fn answer(
+        &mut self,
+        scene: &mut Scene<'_>,
+        request: &sync_request::Request,
+        response: &mut proto::SyncResponse,
+    ) -> bool {
+        let _ = (scene, request, response);
+        true
     }
 
     /// Something of others has arrived; what it does about it.

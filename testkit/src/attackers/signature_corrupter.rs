@@ -3,7 +3,7 @@
 //! condemned the id instead of the bytes would refuse the true one afterwards.
 
 use aureon_consensus::Message;
-use aureon_proto::v1::{self as proto, sync_response::Response};
+use aureon_proto::v1::{self as proto, sync_request::Request, sync_response::Response};
 use aureon_protocol::Topic;
 use bytes::Bytes;
 use prost::Message as _;
@@ -30,7 +30,12 @@ impl Attacker for SignatureCorrupter {
             .collect()
     }
 
-    fn answer(&mut self, scene: &mut Scene<'_>, response: &mut proto::SyncResponse) {
+    fn answer(
+        &mut self,
+        scene: &mut Scene<'_>,
+        _request: &Request,
+        response: &mut proto::SyncResponse,
+    ) -> bool {
         match &mut response.response {
             Some(Response::Range(range)) => {
                 let place = scene.random.below(range.blocks.len());
@@ -51,6 +56,7 @@ impl Attacker for SignatureCorrupter {
             }
             _ => {}
         }
+        true
     }
 }
 

@@ -170,7 +170,10 @@ impl Scenario {
 
     /// One of four, or two of seven.
     pub(super) fn attacked(self, attack: Attack, random: &mut Random) -> Self {
-        let alone = matches!(attack, Attack::SelfishMiner | Attack::LongRangeForker);
+        let alone = matches!(
+            attack,
+            Attack::SelfishMiner | Attack::LongRangeForker | Attack::RottenBranch
+        );
         let (validators, attackers) = if random.percent(25) && !alone {
             (7, 2)
         } else {
@@ -193,7 +196,7 @@ impl Scenario {
             nodes: vec![honest],
             down: random.between(50, 1_000).saturating_mul(MILLISECOND),
         });
-        Self {
+        let attacked = Self {
             kind: Kind::Attacked(attack),
             validators,
             reserves: 0,
@@ -208,6 +211,37 @@ impl Scenario {
             strike_at_work: true,
             heal_at,
             deadline: 180 * SECOND,
+            ..self
+        };
+        match attack {
+            Attack::BodyWithholder => attacked.with_a_follower_of_withholders(honest, random),
+            Attack::FormerValidators => attacked.with_former_validators(random),
+            _ => attacked,
+        }
+    }
+
+    /// Somebody joins who hears of the attackers and of one honest node only.
+    fn with_a_follower_of_withholders(self, friend: usize, random: &mut Random) -> Self {
+        let attacks = |node: &usize| self.attackers.iter().any(|(attacker, _)| attacker == node);
+        let follower = self.keys();
+        let others = (0..follower).filter(|node| *node != friend && !attacks(node));
+        Self {
+            followers: 1,
+            followers_at: random.between(2_500, 3_500).saturating_mul(MILLISECOND),
+            apart: others.map(|node| (node, follower)).collect(),
+            ..self
+        }
+    }
+
+    /// Two reserves come and go; the first of them attacks when it is out, and somebody joins after that.
+    fn with_former_validators(self, random: &mut Random) -> Self {
+        Self {
+            validators: 4,
+            reserves: 2,
+            attackers: vec![(4, Attack::FormerValidators)],
+            followers: 1,
+            followers_at: self.heal_at + random.between(3_500, 6_000).saturating_mul(MILLISECOND),
+            blocks_after: 36,
             ..self
         }
     }

@@ -18,6 +18,8 @@ impl Simulation {
             self.nodes[node].honest = self.scenario.sabotage == crate::scenario::Sabotage::Undeclared;
             self.nodes[node].attacker = Some(attacker);
         }
+        let reserves = self.scenario.validators..self.scenario.keys();
+        self.conspiracy.sold = self.cast.validators[reserves].to_vec();
     }
 
     /// Asks a node's attacker something; `None` if it has none or does not run.

@@ -125,6 +125,7 @@ impl Simulation {
         let innocent = self
             .node_of_peer(peer)
             .is_some_and(|peer| self.nodes[peer].honest);
+        self.report.penalties += u64::from(!innocent && self.nodes[node].honest);
         // To be slow is no crime, and the network of this simulation is slow at times.
         if innocent && self.nodes[node].honest && offence != Offence::Unresponsive {
             self.violate(format!(

@@ -49,6 +49,10 @@ pub struct Report {
     pub failed_calls: u64,
     /// Transactions about contracts in blocks that a node undid, because another branch won.
     pub undone_calls: u64,
+    /// Answers that an attacker changed or withheld.
+    pub spoilt_answers: u64,
+    /// What honest nodes held against dishonest ones in answers and claims.
+    pub penalties: u64,
     /// Contradictions of attackers of which an honest validator held both halves in time.
     pub offences: u64,
     /// Different validator sets.

@@ -73,6 +73,9 @@ impl Simulation {
         let Ok(request) = proto::SyncRequest::decode(data) else {
             return self.violate(format!("node {from} asked what nobody can read"));
         };
+        let Some(asked) = request.request.clone() else {
+            return;
+        };
         let channel = ChannelToken(running.token());
         running.channels.insert(
             channel,
@@ -80,6 +83,7 @@ impl Simulation {
                 node: from,
                 life,
                 token,
+                request: asked,
             },
         );
         // The network answers this by itself, from what it was last told.
@@ -111,7 +115,15 @@ impl Simulation {
             return;
         };
         let mut response = response.clone();
-        self.with_attacker(node, |attacker, scene| attacker.answer(scene, &mut response));
+        let honest = response.clone();
+        let answers = self.with_attacker(node, |attacker, scene| {
+            attacker.answer(scene, &asker.request, &mut response)
+        });
+        let withheld = answers == Some(false);
+        self.report.spoilt_answers += u64::from(withheld || response != honest);
+        if withheld {
+            return;
+        }
         let data = response.encode_to_vec();
         self.trace.record(self.now, node, "answer", &data);
         if self.nodes[asker.node].life == asker.life && self.arrives(node, asker.node) {

@@ -44,6 +44,42 @@ fn long_range_forker(engine: Engine) {
     hold(engine, Kind::Attacked(Attack::LongRangeForker), 0..4);
 }
 
+fn body_withholder(engine: Engine) {
+    let reports = hold(engine, Kind::Attacked(Attack::BodyWithholder), 0..6);
+    let (spoilt, blamed) = (
+        sum(&reports, |report| report.spoilt_answers),
+        sum(&reports, |report| report.penalties),
+    );
+    // Where blocks are mined, "not here" is a fair answer.
+    let few = if engine == Engine::Pow { 0 } else { 2 };
+    assert!(
+        spoilt >= 6 && blamed >= few,
+        "{spoilt} answers were spoilt, {blamed} times somebody minded"
+    );
+}
+
+fn former_validators(engine: Engine) {
+    let reports = hold(engine, Kind::Attacked(Attack::FormerValidators), 0..5);
+    assert!(
+        reports.iter().all(|report| report.sets >= 2),
+        "they have come and gone"
+    );
+    let blamed = sum(&reports, |report| report.penalties);
+    assert!(blamed >= 6, "who believed the claim found out: {blamed}");
+}
+
+fn rotten_branch(engine: Engine) {
+    let reports = hold(engine, Kind::Attacked(Attack::RottenBranch), 0..6);
+    assert!(
+        sum(&reports, |report| report.refused_blocks) >= 6,
+        "bodies were looked at"
+    );
+    assert!(
+        sum(&reports, |report| report.penalties) >= 6,
+        "it was held against who served them"
+    );
+}
+
 fn selfish_miner(engine: Engine) {
     let reports = hold(engine, Kind::Attacked(Attack::SelfishMiner), 0..8);
     assert!(
@@ -57,9 +93,12 @@ crate::seeds::for_every_engine!(
     time_liar,
     flooder,
     signature_corrupter,
-    long_range_forker;
+    long_range_forker,
+    body_withholder;
     equivocating_proposer,
     double_voter,
-    vote_withholder;
-    selfish_miner
+    vote_withholder,
+    former_validators;
+    selfish_miner,
+    rotten_branch
 );

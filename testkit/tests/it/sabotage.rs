@@ -37,13 +37,15 @@ fn accepting_a_bad_root_is_noticed() {
 /// A machine that counts or stores otherwise parts with the others at the first block in which that matters.
 #[test]
 fn a_contract_machine_that_differs_is_noticed_with_height_and_difference() {
-    for (sabotage, difference) in [(Sabotage::DearMachine, "gas"), (Sabotage::OtherValues, "root")] {
+    for (sabotage, difference) in [
+        (Sabotage::DearMachine, ["gas was used", "gas was used"]),
+        (Sabotage::OtherValues, ["root", "by the receipts"]),
+    ] {
         for engine in Engine::ALL {
             let found = violation(Scenario::new(engine, Kind::Calm, 0).with(sabotage)).unwrap_or_default();
-            let is_named = ["node 1", "block", difference]
-                .iter()
-                .all(|word| found.contains(word));
-            assert!(is_named, "{engine} {sabotage:?}: {found}");
+            let is_named = difference.iter().any(|word| found.contains(word));
+            let is_placed = found.contains("node 1") && found.contains("block ");
+            assert!(is_named && is_placed, "{engine} {sabotage:?}: {found}");
         }
     }
 }
@@ -54,14 +56,14 @@ fn contract_machines_that_all_forget_are_noticed() {
     for engine in Engine::ALL {
         let forgetful =
             |seed| violation(Scenario::new(engine, Kind::Calm, seed).with(Sabotage::ForgetfulMachines));
-        let found: Vec<String> = (0..4).filter_map(forgetful).collect();
+        let found: Vec<String> = (0..6).filter_map(forgetful).collect();
         // What the state holds is not what was told, or what was told does not go on from what was told before.
         let is_named = |what: &&String| {
             let height = what.contains("after block") || what.contains("in block");
             let difference = what.contains("by the receipts") || what.contains("more than before");
             height && difference && what.contains("contract 0x")
         };
-        assert!(found.iter().filter(is_named).count() > 1, "{engine}: {found:#?}");
+        assert!(found.iter().any(|what| is_named(&what)), "{engine}: {found:#?}");
     }
 }
 
@@ -88,6 +90,46 @@ fn a_false_block_or_signature_of_a_node_that_passes_for_honest_is_noticed() {
     ] {
         let found = violation(attacked_by(1, attack).with(Sabotage::Undeclared));
         assert!(found.is_some(), "{attack}");
+    }
+}
+
+/// Who passes for honest and does this is blamed, which is what the simulation is there to notice.
+#[test]
+fn withheld_bodies_rotten_branches_and_sold_keys_are_held_against_who_serves_them() {
+    for (engine, attack) in [
+        (Engine::Poa, Attack::BodyWithholder),
+        (Engine::Pow, Attack::RottenBranch),
+        (Engine::Poa, Attack::FormerValidators),
+        (Engine::Pos, Attack::FormerValidators),
+    ] {
+        let undeclared =
+            |seed| violation(Scenario::new(engine, Kind::Attacked(attack), seed).with(Sabotage::Undeclared));
+        let found: Vec<String> = (0..4).filter_map(undeclared).collect();
+        assert!(
+            found.iter().any(|what| what.contains("blamed honest")),
+            "{engine} {attack}: {found:#?}"
+        );
+    }
+}
+
+/// The defence against withheld bodies is somebody else to ask. Without that, who joins never arrives.
+#[test]
+fn who_hears_of_nobody_but_a_withholder_does_not_catch_up() {
+    for engine in Engine::ALL {
+        let mut scenario = Scenario::new(engine, Kind::Attacked(Attack::BodyWithholder), 1);
+        let (attacker, follower) = (scenario.attackers[0].0, scenario.keys());
+        scenario.attackers.truncate(1);
+        scenario.apart = (0..follower)
+            .filter(|node| *node != attacker)
+            .map(|node| (node, follower))
+            .collect();
+        scenario.deadline = scenario.heal_at + 20 * aureon_testkit::SECOND;
+        scenario.blocks_after = 4;
+        let found = violation(scenario);
+        assert!(
+            found.as_ref().is_some_and(|what| what.contains("not all nodes")),
+            "{engine}: {found:?}"
+        );
     }
 }
 
