@@ -14,6 +14,7 @@ mod contracts;
 mod corpus;
 mod engines;
 mod examples;
+mod halves;
 mod hostile;
 mod mining;
 mod network;

@@ -30,7 +30,7 @@ fn payer() -> SecretKey {
     SecretKey::from_seed([77; 32])
 }
 
-fn genesis(block_time_ms: u64, difficulty: u8) -> Genesis {
+pub(crate) fn genesis(block_time_ms: u64, difficulty: u8) -> Genesis {
     let parameters = PowParameters {
         difficulty,
         reward: RewardSchedule {
@@ -54,7 +54,7 @@ fn genesis(block_time_ms: u64, difficulty: u8) -> Genesis {
     genesis.checked().unwrap()
 }
 
-fn transfer(genesis: &Genesis, nonce: u64) -> SignedTransaction {
+pub(crate) fn transfer(genesis: &Genesis, nonce: u64) -> SignedTransaction {
     let (key, id) = (payer(), genesis.id());
     Transaction {
         network: id.network_hint(),
@@ -72,13 +72,13 @@ fn transfer(genesis: &Genesis, nonce: u64) -> SignedTransaction {
 }
 
 /// Directories of nodes of one network.
-struct Net {
+pub(crate) struct Net {
     temp: TempDir,
-    genesis: Genesis,
+    pub(crate) genesis: Genesis,
 }
 
 impl Net {
-    fn new(genesis: Genesis) -> Self {
+    pub(crate) fn new(genesis: Genesis) -> Self {
         let temp = tempfile::tempdir().unwrap();
         fs::write(temp.path().join("genesis.json"), genesis.to_json()).unwrap();
         Self { temp, genesis }
@@ -105,7 +105,7 @@ impl Net {
     }
 
     /// A node that mines with one thread.
-    fn miner(&self, number: u8, bootstrap: &[String]) -> Process {
+    pub(crate) fn miner(&self, number: u8, bootstrap: &[String]) -> Process {
         let (dir, reward) = (
             self.dir(&format!("miner-{number}")),
             Address([number; 20]).to_string(),
@@ -120,20 +120,20 @@ impl Net {
     }
 }
 
-fn height(client: &Client) -> Option<u64> {
+pub(crate) fn height(client: &Client) -> Option<u64> {
     client.head().ok().map(|head| head.height)
 }
 
-fn included_at(client: &Client, transaction: &SignedTransaction) -> Option<u64> {
+pub(crate) fn included_at(client: &Client, transaction: &SignedTransaction) -> Option<u64> {
     client.transaction(&transaction.id()).ok().flatten()?.height
 }
 
-fn id_at(client: &Client, height: u64) -> Option<BlockId> {
+pub(crate) fn id_at(client: &Client, height: u64) -> Option<BlockId> {
     client.block_at(height).ok().map(|block| block.id)
 }
 
 /// Waits until all name the same block at `height`.
-fn agree(clients: &[Client], height: u64) -> BlockId {
+pub(crate) fn agree(clients: &[Client], height: u64) -> BlockId {
     eventually("the nodes agree", || {
         let id = id_at(clients.first()?, height)?;
         clients
