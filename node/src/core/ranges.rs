@@ -45,16 +45,7 @@ impl Core {
                 effects.push(Effect::Job(Job::Import(Box::new(Importing { batch, blocks }))));
             }
             sync::Effect::Penalize { peer, offence } => {
-                let kind = if offence.is_deliberate() {
-                    Offence::InvalidBlock
-                } else {
-                    Offence::Unresponsive
-                };
-                effects.push(Effect::Penalize {
-                    peer,
-                    offence: kind,
-                    reason: offence.to_string(),
-                });
+                effects.push(blame(peer, offence.is_deliberate(), &offence));
             }
             sync::Effect::StartTimer { timer, after } => {
                 effects.push(Effect::StartTimer {
@@ -62,15 +53,8 @@ impl Core {
                     after,
                 });
             }
-            sync::Effect::Behind { target } => {
-                let (height, _) = self.head();
-                tracing::info!(height, target, "catching up");
-                self.set_behind(true);
-            }
-            sync::Effect::Synced { height } => {
-                tracing::info!(height, "caught up");
-                self.set_behind(false);
-            }
+            sync::Effect::Behind { target } => self.on_behind(target),
+            sync::Effect::Synced { height } => self.on_caught_up(height),
             sync::Effect::Conflict { height, ours, theirs } => tracing::error!(
                 height, %ours, %theirs,
                 "the network decided a block that does not follow ours: this database belongs to another history, or more than a third of the validators signed twice"
@@ -78,7 +62,20 @@ impl Core {
         }
     }
 
-    pub(super) fn set_behind(&mut self, behind: bool) {
+    /// A sync machine found that peers have come further.
+    pub(super) fn on_behind(&mut self, target: u64) {
+        let (height, _) = self.head();
+        tracing::info!(height, target, "catching up");
+        self.set_behind(true);
+    }
+
+    /// A sync machine found nothing more to ask for.
+    pub(super) fn on_caught_up(&mut self, height: u64) {
+        tracing::info!(height, "caught up");
+        self.set_behind(false);
+    }
+
+    fn set_behind(&mut self, behind: bool) {
         self.behind = behind;
         self.pending_engine
             .push_back(aureon_consensus::Input::Behind(behind));
@@ -135,5 +132,19 @@ impl Core {
             }
         };
         self.sync_input(now, input, effects);
+    }
+}
+
+/// What a sync machine holds against a peer. Only what no honest peer does is more than being slow.
+pub(super) fn blame(peer: PeerId, is_deliberate: bool, reason: &dyn std::fmt::Display) -> Effect {
+    let offence = if is_deliberate {
+        Offence::InvalidBlock
+    } else {
+        Offence::Unresponsive
+    };
+    Effect::Penalize {
+        peer,
+        offence,
+        reason: reason.to_string(),
     }
 }

@@ -12,7 +12,7 @@ use aureon_proto::v1::sync_request;
 use aureon_protocol::{Offence, PeerId, Status};
 use aureon_types::{BlockId, DecodeError, SealedHeader};
 
-use crate::core::{Core, Effect, Job, Timer, requests::Asked};
+use crate::core::{Core, Effect, Job, Timer, ranges::blame, requests::Asked};
 
 /// The machine that finds the heaviest chain, and what it was told last.
 pub(in crate::core) struct HeaderFlow {
@@ -90,16 +90,7 @@ impl Core {
             }
             headers::Effect::Deliver { batch, headers } => self.deliver(batch, headers),
             headers::Effect::Penalize { peer, offence } => {
-                let kind = if offence.is_deliberate() {
-                    Offence::InvalidBlock
-                } else {
-                    Offence::Unresponsive
-                };
-                effects.push(Effect::Penalize {
-                    peer,
-                    offence: kind,
-                    reason: offence.to_string(),
-                });
+                effects.push(blame(peer, offence.is_deliberate(), &offence));
             }
             headers::Effect::OtherHistory { peer, height } => tracing::error!(
                 %peer, height,
@@ -110,15 +101,8 @@ impl Core {
                 timer: Timer::Headers(timer),
                 after,
             }),
-            headers::Effect::Behind { target } => {
-                let (height, _) = self.head();
-                tracing::info!(height, target, "catching up");
-                self.set_behind(true);
-            }
-            headers::Effect::Synced { height } => {
-                tracing::info!(height, "caught up");
-                self.set_behind(false);
-            }
+            headers::Effect::Behind { target } => self.on_behind(target),
+            headers::Effect::Synced { height } => self.on_caught_up(height),
         }
     }
 
