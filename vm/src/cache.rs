@@ -3,20 +3,56 @@
 mod disk;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use aureon_types::Hash;
 
-use crate::{compile::Compiled, machine::Options};
+use crate::{compile::Compiled, host::Entry, machine::Options};
 use disk::Directory;
+
+/// Codes of which it is kept in mind what entering them takes: 5 MB. Full, the first ones are forgotten, and their next
+/// run loads them before it is known whether it can pay.
+const MAX_KNOWN: usize = 1 << 16;
 
 /// Shared by all threads that run the machine.
 #[derive(Debug)]
 pub(crate) struct Cache {
     recent: Mutex<Recent>,
+    known: Mutex<Known>,
     directory: Option<Directory>,
+}
+
+/// What it takes to enter a code: to be known before it is loaded, which must be paid.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// Entry points it has.
+    pub(crate) entries: Vec<Entry>,
+    /// Gas before the first instruction.
+    pub(crate) start_gas: u64,
+}
+
+/// The terms of codes that were entered before.
+#[derive(Debug, Default)]
+struct Known {
+    terms: HashMap<Hash, Arc<Terms>>,
+    /// The order in which they came.
+    order: VecDeque<Hash>,
+}
+
+impl Known {
+    fn insert(&mut self, code_hash: Hash, terms: &Arc<Terms>) {
+        if self.terms.insert(code_hash, Arc::clone(terms)).is_some() {
+            return;
+        }
+        self.order.push_back(code_hash);
+        if self.order.len() > MAX_KNOWN
+            && let Some(first) = self.order.pop_front()
+        {
+            self.terms.remove(&first);
+        }
+    }
 }
 
 /// Bounded by bytes; full, the least recently used goes.
@@ -40,17 +76,23 @@ impl Cache {
         let directory = options.cache_directory.as_ref();
         Self {
             recent: Mutex::new(recent),
+            known: Mutex::default(),
             directory: directory.map(|path| Directory::new(path.clone(), options.cache_directory_bytes)),
         }
     }
 
     /// The module of this code, if it is here. A file that is damaged or not ours counts as absent.
     pub(crate) fn get(&self, code_hash: &Hash) -> Option<Arc<Compiled>> {
-        if let Some(compiled) = self.lock().get(code_hash) {
+        if let Some(compiled) = lock(&self.recent).get(code_hash) {
             return Some(compiled);
         }
         let compiled = self.directory.as_ref()?.load(code_hash)?;
-        Some(self.lock().insert(*code_hash, compiled))
+        Some(self.keep(*code_hash, compiled))
+    }
+
+    /// What it takes to enter this code, if it is known without loading it.
+    pub(crate) fn terms(&self, code_hash: &Hash) -> Option<Arc<Terms>> {
+        lock(&self.known).terms.get(code_hash).map(Arc::clone)
     }
 
     /// Keeps a module, in memory and in the directory.
@@ -58,13 +100,18 @@ impl Cache {
         if let Some(directory) = &self.directory {
             directory.store(&code_hash, &compiled);
         }
-        self.lock().insert(code_hash, compiled)
+        self.keep(code_hash, compiled)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Recent> {
-        // A panic elsewhere leaves the map whole: each change of it is one call.
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    fn keep(&self, code_hash: Hash, compiled: Compiled) -> Arc<Compiled> {
+        lock(&self.known).insert(code_hash, &compiled.terms);
+        lock(&self.recent).insert(code_hash, compiled)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic elsewhere leaves what is locked whole: each change of it is one call.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Recent {

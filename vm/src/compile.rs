@@ -16,8 +16,8 @@ use wasmer::{
 
 use crate::{
     abi::HostFunction,
+    cache::Terms,
     guard::Guard,
-    host::Entry,
     inspect::{Charges, CodeFault, CodeReport, Rules, inspect},
     memory::Pooled,
 };
@@ -30,10 +30,7 @@ pub(crate) struct Compiled {
     pub(crate) engine: Engine,
     /// Host functions in the order of the imports.
     pub(crate) imports: Vec<HostFunction>,
-    /// Entry points it has.
-    pub(crate) entries: Vec<Entry>,
-    /// Gas before the first instruction.
-    pub(crate) start_gas: u64,
+    pub(crate) terms: Arc<Terms>,
     /// About what it takes in memory.
     pub(crate) bytes: usize,
 }
@@ -96,8 +93,10 @@ pub(crate) fn compile(code: &[u8], rules: Rules) -> Result<(CodeReport, Compiled
         module,
         engine,
         imports: report.imports.clone(),
-        entries: report.entries.clone(),
-        start_gas: report.start_gas,
+        terms: Arc::new(Terms {
+            entries: report.entries.clone(),
+            start_gas: report.start_gas,
+        }),
         bytes,
     };
     Ok((report, compiled))
@@ -108,12 +107,7 @@ pub(crate) fn compile(code: &[u8], rules: Rules) -> Result<(CodeReport, Compiled
 /// # Safety
 /// `bytes` are unchanged since this version of wasmer serialised them on a machine with the same processor
 /// features: they are machine code, and will be run.
-pub(crate) unsafe fn load(
-    bytes: Vec<u8>,
-    imports: Vec<HostFunction>,
-    entries: Vec<Entry>,
-    start_gas: u64,
-) -> Option<Compiled> {
+pub(crate) unsafe fn load(bytes: Vec<u8>, imports: Vec<HostFunction>, terms: Terms) -> Option<Compiled> {
     let engine = pooled(EngineBuilder::headless().set_target(Some(target())));
     // SAFETY: as this function's.
     let module = unsafe { Module::deserialize(&engine, bytes) }.ok()?;
@@ -122,8 +116,7 @@ pub(crate) unsafe fn load(
         module,
         engine,
         imports,
-        entries,
-        start_gas,
+        terms: Arc::new(terms),
         bytes,
     })
 }

@@ -5,11 +5,12 @@
 use wasmer::{Engine, Instance as Wasm, InstantiationError, Module, RuntimeError, Store, Value};
 
 use crate::{
+    cache::Terms,
     compile::{self, Compiled},
     guard,
     host::{End, Fault, TrapKind},
     inspect::{CodeFault, Rules},
-    limits, machine,
+    limits, machine, memory,
 };
 
 /// A number; floats by their bits.
@@ -80,7 +81,7 @@ impl Instance {
         let broken = || NoInstance::Broken("the compiled module cannot be written and read".to_string());
         let bytes = compiled.module.serialize().map_err(|_| broken())?;
         // SAFETY: these bytes were serialised in the line above.
-        let loaded = unsafe { compile::load(bytes.to_vec(), Vec::new(), Vec::new(), 0) };
+        let loaded = unsafe { compile::load(bytes.to_vec(), Vec::new(), Terms::default()) };
         Self::of(loaded.ok_or_else(broken)?)
     }
 
@@ -136,13 +137,14 @@ impl Instance {
         self.set(guard::GAS, Value::I64(gas))?;
         self.set(guard::DEPTH, Value::I64(limits::MAX_CALL_DEPTH))?;
         let arguments: Vec<Value> = arguments.iter().map(|n| value(*n)).collect();
-        let result = function.call(&mut self.store, &arguments);
+        let (result, refused) = memory::watched(|| function.call(&mut self.store, &arguments));
         let (Some(Value::I64(left)), Some(Value::I64(depth))) =
             (self.get(guard::GAS), self.get(guard::DEPTH))
         else {
             return None;
         };
         let result = match machine::ended(result, left, depth) {
+            _ if refused => Err(End::Broken(memory::REFUSAL.to_string())),
             Ok(Ok(values)) => Ok(values.iter().filter_map(number).collect()),
             Ok(Err(end)) => Err(end),
             Err(why) => Err(End::Broken(why)),

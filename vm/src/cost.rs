@@ -29,6 +29,9 @@ pub const MAX_UNSEEN: u64 = 128;
 
 /// Entering the machine: instance, memory, imports.
 pub const ENTER: u64 = 5_000;
+/// A byte of a contract's functions and data each time it is entered: what was made of them may have to be read from the
+/// disk.
+pub const CODE_BYTE: u64 = 1;
 /// Any host function: leaving wasm and coming back.
 pub const HOST_CALL: u64 = 150;
 /// A byte that a host function copies out of or into the memory.
@@ -39,6 +42,8 @@ pub const BALANCE: u64 = 1_000;
 pub const TRANSFER: u64 = 8_000;
 /// Looking a key up.
 pub const LOAD: u64 = 2_000;
+/// A byte of the value that was found, however much of it is copied.
+pub const LOAD_BYTE: u64 = 1;
 /// Writing or removing a key: the trie's path is hashed again.
 pub const STORE: u64 = 5_000;
 /// A byte of key or value written.
@@ -48,9 +53,14 @@ pub const DEPOSIT_ENTRY: u64 = 5_000;
 /// Deposit for a byte of a value beyond the length that stood there, given back when it goes.
 pub const DEPOSIT_BYTE: u64 = 100;
 /// A log.
-pub const LOG: u64 = 500;
-/// A byte of a log: it stays in the receipts.
-pub const LOG_BYTE: u64 = 8;
+pub const LOG: u64 = 3_000;
+/// A byte of a log. Like the next two it stands in a receipt, which is kept for ever, and not in the transaction that
+/// makes it: a block of the default gas limit can so hold 32 MB of them.
+pub const LOG_BYTE: u64 = 80;
+/// A byte of output.
+pub const OUTPUT_BYTE: u64 = 80;
+/// A byte of the message of an abort.
+pub const ABORT_BYTE: u64 = 80;
 /// A nested call or query, before what it uses itself.
 pub const CALL: u64 = 5_000;
 /// SHA-256, and per byte.

@@ -104,7 +104,10 @@ fn load(mut caller: Caller<'_>, key_at: u32, key_len: u32, at: u32, capacity: u3
     let key = key(&mut guest, key_at, key_len)?;
     guest.check(at, capacity)?;
     match guest.host().load(&key)? {
-        Some(value) => guest.answer(at, capacity, &value),
+        Some(value) => {
+            guest.charge_bytes(cost::LOAD_BYTE, value.len())?;
+            guest.answer(at, capacity, &value)
+        }
         None => Ok(abi::NOT_FOUND),
     }
 }
@@ -156,7 +159,9 @@ fn input(mut caller: Caller<'_>, at: u32, capacity: u32) -> Answer<i32> {
 
 fn output(mut caller: Caller<'_>, at: u32, len: u32) -> Answer<()> {
     let mut guest = enter(&mut caller)?;
-    guest.env.output = guest.read(at, len, limits::MAX_OUTPUT_BYTES)?;
+    let output = guest.read(at, len, limits::MAX_OUTPUT_BYTES)?;
+    guest.charge_bytes(cost::OUTPUT_BYTE, output.len())?;
+    guest.env.output = output;
     Ok(())
 }
 
@@ -279,5 +284,6 @@ fn abort(mut caller: Caller<'_>, at: u32, len: u32) -> Answer<()> {
     guest.check(at, len)?;
     let most = u32::try_from(limits::MAX_ABORT_BYTES).unwrap_or(u32::MAX);
     let message = guest.read(at, len.min(most), limits::MAX_ABORT_BYTES)?;
+    guest.charge_bytes(cost::ABORT_BYTE, message.len())?;
     Err(Stop::Abort(String::from_utf8_lossy(&message).into_owned()))
 }

@@ -44,7 +44,7 @@ pub struct CodeReport {
     pub imports: Vec<HostFunction>,
     /// How much of each limit it uses: what, how much, limit.
     pub used: Vec<(Limit, u64)>,
-    /// Gas that every run pays before the first instruction: entering, memory, table, data.
+    /// Gas that every run pays before the first instruction: entering, code, memory, table, data.
     pub start_gas: u64,
 }
 
@@ -277,9 +277,12 @@ pub(crate) fn is_reserved(name: &str) -> bool {
 }
 
 /// Gas before the first instruction.
-pub(crate) fn start_gas(pages: u64, table_elements: u64, data_bytes: u64) -> u64 {
-    // All three are bounded by limits: no overflow.
-    cost::ENTER + pages * cost::MEMORY_PAGE + (table_elements + data_bytes / 8) * cost::START_ELEMENT
+pub(crate) fn start_gas(loaded_bytes: u64, pages: u64, table_elements: u64, data_bytes: u64) -> u64 {
+    // All four are bounded by limits: no overflow.
+    cost::ENTER
+        + loaded_bytes * cost::CODE_BYTE
+        + pages * cost::MEMORY_PAGE
+        + (table_elements + data_bytes / 8) * cost::START_ELEMENT
 }
 
 pub(crate) fn is_entry(name: &str) -> Option<Entry> {

@@ -1,6 +1,6 @@
 //! Aureon's contract machine: compiles, limits, meters, caches and runs WebAssembly.
 //!
-//! [`Machine::check`] says whether code may be stored, [`Machine::run`] runs an entry point of it against a [`Host`],
+//! [`Machine::accept`] says whether code may be stored, [`Machine::run`] runs an entry point of it against a [`Host`],
 //! which is whoever keeps the ledger. The same run against the same host gives the same [`Outcome`], to the unit of
 //! gas, on every machine, freshly compiled or from the cache. What a contract sees of the machine is described in
 //! `docs/contract-abi.md`.

@@ -2,19 +2,20 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use aureon_types::{Hash, hash::sha256};
 use bytes::Bytes;
 use wasmer::{FunctionEnv, Instance, InstantiationError, RuntimeError, Store, Value};
 use wasmer_types::TrapCode;
 
 use crate::{
-    cache::Cache,
+    cache::{Cache, Terms},
     compile::{Compiled, compile},
     cost,
     env::{Env, HostPointer, Stop},
     functions, guard,
     host::{End, Fault, Halt, Host, Outcome, Run, TrapKind},
     inspect::{CodeFault, CodeReport, Rules, inspect},
-    limits,
+    limits, memory,
 };
 
 /// How a machine is set up.
@@ -27,7 +28,8 @@ pub struct Options {
     /// Where compiled modules are kept over a restart, if at all. Whoever can write there can run code as this
     /// process: the directory must be as protected as the binary.
     pub cache_directory: Option<PathBuf>,
-    /// Most bytes of compiled modules in that directory. The oldest go first.
+    /// Most bytes of compiled modules in that directory. The oldest go first. It should hold all contracts there are: a
+    /// run pays for loading its code, not for compiling it again.
     pub cache_directory_bytes: u64,
 }
 
@@ -37,7 +39,7 @@ impl Default for Options {
             cost_table: cost::VERSION,
             cache_bytes: 256 << 20,
             cache_directory: None,
-            cache_directory_bytes: 1 << 30,
+            cache_directory_bytes: 8 << 30,
         }
     }
 }
@@ -74,6 +76,21 @@ impl Machine {
         inspect(code, Rules::Contract).map(|(report, _)| report)
     }
 
+    /// As [`Machine::check`], and compiles it besides, so that what is stored can also be run. The machine keeps it for its
+    /// first run.
+    ///
+    /// # Errors
+    /// It may not be stored, or the compiler refuses it.
+    pub fn accept(&self, code: &[u8]) -> Result<CodeReport, CodeFault> {
+        let code_hash = Hash(sha256(&[code]));
+        if self.cache.get(&code_hash).is_some() {
+            return self.check(code);
+        }
+        let (report, compiled) = compile(code, Rules::Contract)?;
+        self.cache.insert(code_hash, compiled);
+        Ok(report)
+    }
+
     /// Runs one entry point to its end.
     pub fn run(&self, run: Run<'_>, host: &mut dyn Host) -> Outcome {
         let (gas_used, refund, end) = match self.try_run(run, host) {
@@ -90,13 +107,12 @@ impl Machine {
     }
 
     fn try_run(&self, run: Run<'_>, host: &mut dyn Host) -> Result<(u64, u64, End), Early> {
-        let compiled = self.compiled(&run, host)?;
-        if !compiled.entries.contains(&run.entry) {
-            return Err(Early::Failed(cost::ENTER, Fault::NoEntry(run.entry)));
+        // Loading a code is paid: who cannot pay shall not have it loaded. The answer is the same as behind it.
+        if let Some(terms) = self.cache.terms(&run.code_hash) {
+            pay(&terms, &run)?;
         }
-        let Some(gas) = run.gas.checked_sub(compiled.start_gas) else {
-            return Err(Early::Failed(run.gas, Fault::OutOfGas));
-        };
+        let compiled = self.compiled(&run, host)?;
+        let gas = pay(&compiled.terms, &run)?;
         let context = host.context();
         // SAFETY: the pointer lives in the environment, the environment in the store, and the store is dropped at
         // the end of this function, within `host`'s borrow. `host` is not used here any more.
@@ -136,6 +152,16 @@ enum Early {
     Failed(u64, Fault),
 }
 
+/// The gas that is left once the run has paid for its start.
+fn pay(terms: &Terms, run: &Run<'_>) -> Result<u64, Early> {
+    let left = run.gas.checked_sub(terms.start_gas);
+    let left = left.ok_or(Early::Failed(run.gas, Fault::OutOfGas))?;
+    if !terms.entries.contains(&run.entry) {
+        return Err(Early::Failed(terms.start_gas, Fault::NoEntry(run.entry)));
+    }
+    Ok(left)
+}
+
 fn broken(what: impl std::fmt::Display) -> Early {
     Early::Broken(what.to_string())
 }
@@ -172,7 +198,10 @@ fn enter(compiled: &Compiled, run: Run<'_>, gas: u64, env: Env) -> Result<(u64, 
         .exports
         .get_typed_function::<(), ()>(&store, run.entry.name())
         .map_err(broken)?;
-    let result = entry.call(&mut store);
+    let (result, refused) = memory::watched(|| entry.call(&mut store));
+    if refused {
+        return Err(broken(memory::REFUSAL));
+    }
     let mut count = |name| match instance.exports.get_global(name).ok()?.get(&mut store) {
         Value::I64(left) => Some(left),
         _ => None,

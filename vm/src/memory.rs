@@ -7,6 +7,7 @@
 //! given back to the system.
 
 use std::{
+    cell::Cell,
     ptr::NonNull,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -21,6 +22,23 @@ const MAX_KEPT: usize = 32;
 /// Beyond, the system takes the pages back: to be touched again costs more than to write zeros, but not more than to
 /// write them to a megabyte that was hardly used.
 const CLEARED_BYTES: usize = 128 << 10;
+
+/// Why a run has no outcome.
+pub(crate) const REFUSAL: &str = "the system gave a contract less memory than it may have";
+
+thread_local! {
+    /// The system refused a memory on this thread to grow, in the run that is innermost.
+    static REFUSED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs wasm, and tells besides whether the system refused it memory that it had the right to. wasm itself is told -1 and
+/// goes on, which other machines would not do: whatever it comes to then must not count.
+pub(crate) fn watched<T>(wasm: impl FnOnce() -> T) -> (T, bool) {
+    // The run around this one, whose host function this is, keeps what it was told.
+    let around = REFUSED.replace(false);
+    let result = wasm();
+    (result, REFUSED.replace(around))
+}
 
 /// Reservations that wait for the next run.
 static KEPT: Mutex<Vec<Reservation>> = Mutex::new(Vec::new());
@@ -61,6 +79,10 @@ impl Reservation {
 
     /// Makes more bytes usable, or fewer. What becomes usable is zero.
     fn resize(&mut self, bytes: usize) -> Result<(), String> {
+        #[cfg(test)]
+        if tests::FULL.get() && bytes > self.accessible {
+            return Err("the test says so".to_string());
+        }
         if let Some(more) = bytes.checked_sub(self.accessible) {
             if more > 0 {
                 self.map.make_accessible(self.accessible, more)?;
@@ -208,7 +230,10 @@ impl LinearMemory for Memory {
             attempted_delta: delta,
         })?;
         if let Some(reservation) = &mut self.reservation {
-            reservation.resize(after.bytes().0).map_err(MemoryError::Region)?;
+            reservation.resize(after.bytes().0).map_err(|error| {
+                REFUSED.set(true);
+                MemoryError::Region(error)
+            })?;
         }
         self.tell();
         Ok(before)
@@ -291,5 +316,53 @@ impl Tunables for Pooled {
     ) -> Result<VMTable, String> {
         // SAFETY: as this function's.
         unsafe { self.0.create_vm_table(ty, style, definition) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        conformance::{Instance, Number},
+        host::End,
+    };
+
+    thread_local! {
+        /// The system has no more memory.
+        pub(super) static FULL: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Grows by one page and answers what `memory.grow` did.
+    const GROWS: &str =
+        r#"(module (memory 1 3) (func (export "f") (result i32) (memory.grow (i32.const 1))))"#;
+
+    #[test]
+    fn a_run_that_the_system_refused_memory_has_no_outcome() {
+        let code = wat::parse_str(GROWS).unwrap();
+        let Ok(mut instance) = Instance::fresh(&code) else {
+            panic!("a fine module")
+        };
+        let mut grow = || instance.call("f", &[], 1_000_000).unwrap().result;
+        assert_eq!(grow(), Ok(vec![Number::I32(1)]));
+        FULL.set(true);
+        let refused = grow();
+        FULL.set(false);
+        assert!(matches!(refused, Err(End::Broken(_))), "{refused:?}");
+        assert_eq!(
+            grow(),
+            Ok(vec![Number::I32(2)]),
+            "it is the run's, not the thread's"
+        );
+        // Its own maximum is no failure of the system.
+        assert_eq!(grow(), Ok(vec![Number::I32(-1)]));
+    }
+
+    #[test]
+    fn a_run_within_another_does_not_hide_its_refusal() {
+        let (inner, outer) = watched(|| {
+            REFUSED.set(true);
+            watched(|| ()).1
+        });
+        assert_eq!((inner, outer), (false, true));
     }
 }

@@ -40,7 +40,7 @@ impl Contracts {
 
 impl ContractMachine for Contracts {
     fn check(&self, code: &[u8]) -> Result<CodeReport, CodeFault> {
-        let report = self.machine.check(code).map_err(|error| CodeFault {
+        let report = self.machine.accept(code).map_err(|error| CodeFault {
             reason: error.to_string(),
         })?;
         Ok(CodeReport {

@@ -13,7 +13,7 @@
 //!     chain.act_as(chain.account("alice", 1_000));
 //!     let counter = counter::Client::deploy().unwrap();
 //!     assert_eq!(counter.add(5), Ok(5));
-//!     assert!(chain.receipt().unwrap().gas_used < 100_000);
+//!     assert!(chain.receipt().unwrap().gas_used < 150_000);
 //! }
 //! ```
 //!

@@ -230,6 +230,30 @@ fn compile(c: &mut Criterion, code: &[u8]) {
     group.finish();
 }
 
+/// A call of a module that is in the disk's cache but not in memory, because another one is called in between.
+fn load(c: &mut Criterion, code: &[u8]) {
+    let directory = tempfile::tempdir().unwrap();
+    let options = Options {
+        cache_bytes: 1,
+        cache_directory: Some(directory.path().to_path_buf()),
+        ..Options::default()
+    };
+    let mut large = Ours::new(false);
+    large.machine = Machine::new(&options).unwrap();
+    large.hash = Hash(sha256(&[code]));
+    large.host = Nothing(Bytes::copy_from_slice(code));
+    let mut small = Ours::new(false);
+    small.machine = large.machine.clone();
+    let start = large.machine.check(code).unwrap().start_gas;
+    println!("entering the module costs {start} gas");
+    c.bench_function("load from the disk", |b| {
+        b.iter(|| {
+            small.run();
+            large.run();
+        });
+    });
+}
+
 fn bare(code: &[u8]) {
     black_box(Module::new(&engine(false), code).unwrap());
 }
@@ -246,6 +270,7 @@ fn main() {
         .configure_from_args();
     empty_call(&mut criterion);
     compile(&mut criterion, &code);
+    load(&mut criterion, &code);
     criterion.final_summary();
     // Whoever profiles wants nothing else in the profile.
     let profiles = std::env::args().any(|argument| argument == "--profile-time");

@@ -14,6 +14,7 @@ use std::{
 
 use aureon_types::{Hash, hash::blake3};
 
+use super::Terms;
 use crate::{
     abi::HostFunction,
     compile::{self, Compiled},
@@ -95,11 +96,14 @@ impl Directory {
             .into_iter()
             .enumerate()
             .filter(|(i, _)| entries & (1 << i) != 0);
-        let entries = entries.map(|(_, entry)| entry).collect();
+        let terms = Terms {
+            entries: entries.map(|(_, entry)| entry).collect(),
+            start_gas: u64::from_be_bytes(*start_gas),
+        };
         // SAFETY: the sum covers all of it, and is made with a key that names this version of the compiler and
         // this processor: these are the bytes that `store` wrote. A sum is no signature: who can write to the
         // directory can run code as this process, which the documentation of the option says.
-        unsafe { compile::load(code.to_vec(), imports, entries, u64::from_be_bytes(*start_gas)) }
+        unsafe { compile::load(code.to_vec(), imports, terms) }
     }
 
     /// Writes the module beside its name and moves it there, so that no one reads half of it.
@@ -112,13 +116,13 @@ impl Directory {
         let entries = Entry::ALL
             .iter()
             .enumerate()
-            .filter(|(_, e)| compiled.entries.contains(e));
+            .filter(|(_, e)| compiled.terms.entries.contains(e));
         let entries = entries.fold(0_u8, |bits, (i, _)| bits | 1 << i);
         let imports = compiled.imports.iter().filter_map(|import| {
             let index = HostFunction::ALL.iter().position(|known| known == import)?;
             u8::try_from(index).ok()
         });
-        let mut rest = compiled.start_gas.to_be_bytes().to_vec();
+        let mut rest = compiled.terms.start_gas.to_be_bytes().to_vec();
         rest.push(entries);
         rest.push(u8::try_from(compiled.imports.len()).map_err(io::Error::other)?);
         rest.extend(imports);

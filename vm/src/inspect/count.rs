@@ -26,6 +26,8 @@ pub(super) struct Counts {
     pages: u64,
     elements: u64,
     data_bytes: u64,
+    /// Bodies of functions and data segments.
+    loaded_bytes: u64,
     custom_sections: u64,
     custom_bytes: u64,
     values: u64,
@@ -138,10 +140,15 @@ impl Counts {
                 self.note(Limit::DataSegments, u64::from(segments.count()))?;
                 for segment in segments.clone() {
                     let segment = segment.map_err(invalid)?;
+                    self.loaded_bytes += segment.data.len() as u64;
                     if matches!(segment.kind, DataKind::Active { .. }) {
                         self.data_bytes += segment.data.len() as u64;
                     }
                 }
+            }
+            Payload::CodeSectionEntry(body) => {
+                let range = body.range();
+                self.loaded_bytes += range.end.saturating_sub(range.start);
             }
             Payload::CustomSection(custom) => {
                 self.custom_sections += 1;
@@ -244,7 +251,7 @@ impl Counts {
             }
         }
         Ok(CodeReport {
-            start_gas: start_gas(self.pages, self.elements, self.data_bytes),
+            start_gas: start_gas(self.loaded_bytes, self.pages, self.elements, self.data_bytes),
             entries: self.entries,
             exports: self.exports,
             imports: self.imports,

@@ -25,6 +25,8 @@ pub struct Ledger {
     pub machine: Machine,
     pub codes: BTreeMap<Address, Bytes>,
     pub state: State,
+    /// How often the machine asked for code.
+    pub loads: usize,
 }
 
 /// Address number `n`.
@@ -52,6 +54,7 @@ impl Ledger {
             machine: machine(),
             codes: BTreeMap::new(),
             state: State::default(),
+            loads: 0,
         };
         ledger.add(1, code);
         ledger
@@ -143,6 +146,7 @@ impl Host for Frame<'_> {
     }
 
     fn code(&mut self) -> Result<Bytes, Halt> {
+        self.ledger.loads += 1;
         Ok(self.ledger.codes[&self.contract].clone())
     }
 

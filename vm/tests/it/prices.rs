@@ -14,22 +14,24 @@ fn used(ledger: &mut Ledger, input: &[u8]) -> u64 {
 #[test]
 fn a_run_pays_for_what_it_starts_with() {
     for (parts, expected) in [
-        ("", 5_000),
-        ("(memory 3)", 5_000 + 3 * 4_000),
-        ("(table 10 funcref)", 5_000 + 10 * 8),
-        ("(table 10 funcref) (elem (i32.const 0) 0 0)", 5_000 + 12 * 8),
+        // Two bytes of code (no locals, and `end`), 1 for each.
+        ("", 5_000 + 2),
+        ("(memory 3)", 5_000 + 2 + 3 * 4_000),
+        ("(table 10 funcref)", 5_000 + 2 + 10 * 8),
+        ("(table 10 funcref) (elem (i32.const 0) 0 0)", 5_000 + 2 + 12 * 8),
         (
             "(memory 1) (data (i32.const 0) \"0123456789012345\")",
-            5_000 + 4_000 + 2 * 8,
+            5_000 + 2 + 16 + 4_000 + 2 * 8,
         ),
         // What is put in place only later is paid then.
-        ("(memory 1) (data \"0123456789012345\")", 5_000 + 4_000),
+        ("(memory 1) (data \"0123456789012345\")", 5_000 + 2 + 16 + 4_000),
     ] {
         let text = format!(r#"(module (func (export "call")) {parts})"#);
         let mut ledger = Ledger::with(&text);
+        let code = crate::ledger::wat(&text);
         // And 1 for the function's end.
         assert_eq!(used(&mut ledger, b""), expected + 1, "{parts}");
-        let report = ledger.machine.check(&crate::ledger::wat(&text)).unwrap();
+        let report = ledger.machine.check(&code).unwrap();
         assert_eq!(report.start_gas, expected);
         // One less is not enough, and all of it is gone.
         let outcome = ledger.run(Entry::Call, b"", expected);
@@ -75,7 +77,11 @@ fn prices() -> Vec<(HostFunction, &'static str, u64)> {
         (H::Value, "", 0),
         // 6 bytes, of which 4 fit.
         (H::Input, "(i32.const 0) (i32.const 4)", 4 * cost::COPY_BYTE),
-        (H::Output, "(i32.const 0) (i32.const 9)", 9 * cost::COPY_BYTE),
+        (
+            H::Output,
+            "(i32.const 0) (i32.const 9)",
+            9 * (cost::COPY_BYTE + cost::OUTPUT_BYTE),
+        ),
         (H::BlockHeight, "", 0),
         (H::BlockTime, "", 0),
         (H::ChainId, "(i32.const 0)", 0),
@@ -111,7 +117,11 @@ fn prices() -> Vec<(HostFunction, &'static str, u64)> {
             "(i32.const 0) (i32.const 64) (i32.const 10) (i32.const 0)",
             cost::ED25519 + 10 * (cost::COPY_BYTE + cost::ED25519_BYTE),
         ),
-        (H::Abort, "(i32.const 0) (i32.const 6)", 6 * cost::COPY_BYTE),
+        (
+            H::Abort,
+            "(i32.const 0) (i32.const 6)",
+            6 * (cost::COPY_BYTE + cost::ABORT_BYTE),
+        ),
     ]
 }
 
@@ -137,7 +147,11 @@ fn each_host_function_has_its_price() {
         let constants = arguments.matches("const").count() as u64;
         // The arguments, `call`, `drop`, the function's end.
         let instructions = constants + 12 + u64::from(!drop.is_empty()) + 1;
-        let expected = cost::ENTER + cost::MEMORY_PAGE + instructions + cost::HOST_CALL + price;
+        let start = crate::ledger::machine()
+            .check(&crate::ledger::wat(&text))
+            .unwrap()
+            .start_gas;
+        let expected = start + instructions + cost::HOST_CALL + price;
         assert_eq!(outcome.gas_used, expected, "{function:?}: {:?}", outcome.end);
         // One less, and it does not end well.
         let poor = Ledger::with(&text).run(Entry::Call, b"sixfox", expected - 1);
@@ -163,6 +177,7 @@ fn what_a_longer_value_costs_and_a_nested_call_uses_is_paid() {
     };
     let twice = |first, second| used(&mut ledger(&format!("{}{}", store(first), store(second))), b"");
     // Six bytes more: their deposit, and their copy and write.
+    // (The two modules are equally long.)
     assert_eq!(
         twice(4, 10) - twice(4, 4),
         6 * (cost::DEPOSIT_BYTE + cost::COPY_BYTE + cost::STORE_BYTE)
@@ -174,5 +189,85 @@ fn what_a_longer_value_costs_and_a_nested_call_uses_is_paid() {
         2,
         crate::ledger::wat(r#"(module (func (export "call") nop nop nop))"#),
     );
-    assert_eq!(used(&mut somebody, b"") - nobody, cost::ENTER + 4);
+    // Its function has 5 bytes.
+    assert_eq!(
+        used(&mut somebody, b"") - nobody,
+        cost::ENTER + 5 * cost::CODE_BYTE + 4
+    );
+}
+
+#[test]
+fn a_value_that_is_found_is_paid_by_its_length_whatever_fits() {
+    let mut ledger = Ledger::with(
+        r#"(module (import "env" "load" (func $load (param i32 i32 i32 i32) (result i32)))
+        (import "env" "input" (func $input (param i32 i32) (result i32)))
+        (memory (export "memory") 2) (func (export "call")
+            (drop (call $input (i32.const 0) (i32.const 4)))
+            (drop (call $load (i32.const 100) (i32.const 1) (i32.const 200) (i32.load (i32.const 0))))))"#,
+    );
+    let mut load = |value: usize, capacity: u32| {
+        let key = (crate::ledger::address(1), vec![0]);
+        ledger.state.storage.insert(key, vec![7; value].into());
+        used(&mut ledger, &capacity.to_le_bytes())
+    };
+    let nothing = load(0, 0);
+    assert_eq!(load(1_000, 0) - nothing, 1_000 * cost::LOAD_BYTE);
+    assert_eq!(
+        load(1_000, 10) - nothing,
+        1_000 * cost::LOAD_BYTE + 10 * cost::COPY_BYTE
+    );
+    assert_eq!(
+        load(1_000, 2_000) - nothing,
+        1_000 * (cost::LOAD_BYTE + cost::COPY_BYTE)
+    );
+}
+
+/// Contracts whose code is large, one after the other, by a machine that keeps only one.
+#[test]
+fn code_is_not_loaded_for_who_cannot_pay_for_it() {
+    let mut ledger = Ledger::with(&format!(
+        r#"(module (func (export "call")) (func {}))"#,
+        "nop ".repeat(9_000)
+    ));
+    ledger.machine = aureon_vm::Machine::new(&aureon_vm::Options {
+        cache_bytes: 1,
+        ..aureon_vm::Options::default()
+    })
+    .unwrap();
+    let (large, small) = (
+        ledger.codes[&crate::ledger::address(1)].clone(),
+        crate::ledger::wat(r#"(module (func (export "call")))"#),
+    );
+    let start = ledger.machine.check(&large).unwrap().start_gas;
+    assert!(start > 9_000 * cost::CODE_BYTE + cost::ENTER);
+    used(&mut ledger, b"");
+    for _ in 0..5 {
+        // Another contract takes its place in memory.
+        ledger.codes.insert(crate::ledger::address(1), small.clone());
+        used(&mut ledger, b"");
+        ledger.codes.insert(crate::ledger::address(1), large.clone());
+        let loads = ledger.loads;
+        for gas in [0, cost::ENTER, start - 1] {
+            let outcome = ledger.run(Entry::Call, b"", gas);
+            assert_eq!(outcome.end, aureon_vm::End::Failed(aureon_vm::Fault::OutOfGas));
+            assert_eq!(outcome.gas_used, gas);
+        }
+        let missing = ledger.run(Entry::Query, b"", 1_000_000);
+        assert_eq!(missing.gas_used, start, "{missing:?}");
+        assert_eq!(ledger.loads, loads);
+        assert_eq!(used(&mut ledger, b""), start + 1);
+        assert_eq!(ledger.loads, loads + 1);
+    }
+}
+
+#[test]
+fn accepted_code_is_compiled_once() {
+    let mut ledger = Ledger::with(r#"(module (func (export "call")))"#);
+    let code = ledger.codes[&crate::ledger::address(1)].clone();
+    let report = ledger.machine.accept(&code).unwrap();
+    assert_eq!(report, ledger.machine.check(&code).unwrap());
+    assert_eq!(ledger.machine.accept(&code).unwrap(), report);
+    used(&mut ledger, b"");
+    assert_eq!(ledger.loads, 0);
+    assert!(ledger.machine.accept(b"\0asm").is_err());
 }
