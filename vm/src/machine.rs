@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use aureon_types::{Hash, hash::sha256};
 use bytes::Bytes;
-use wasmer::{FunctionEnv, Instance, InstantiationError, RuntimeError, Store, Value};
+use wasmer::{ExportIndex, FunctionEnv, Instance, InstantiationError, RuntimeError, Store, Value};
 use wasmer_types::TrapCode;
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     cost,
     env::{Env, HostPointer, Stop},
     functions, guard,
-    host::{End, Fault, Halt, Host, Outcome, Run, TrapKind},
+    host::{End, Entry, Fault, Halt, Host, Outcome, Run, TrapKind},
     inspect::{CodeFault, CodeReport, Rules, inspect},
     limits, memory,
 };
@@ -209,9 +209,10 @@ fn enter(compiled: &Compiled, run: Run<'_>, gas: u64, env: Env) -> Result<(u64, 
     let (Some(left), Some(depth)) = (count(guard::GAS), count(guard::DEPTH)) else {
         return Err(broken("the counters are gone"));
     };
+    let error = result.as_ref().err().cloned();
     let end = match ended(result, left, depth).map_err(broken)? {
         Ok(()) => End::Done(Bytes::from(std::mem::take(&mut env.as_mut(&mut store).output))),
-        Err(end) => end,
+        Err(end) => named(end, error, compiled, run.entry),
     };
     let used = match &end {
         End::Failed(Fault::OutOfGas) => run.gas,
@@ -234,20 +235,37 @@ pub(crate) fn ended<T>(
             // The one `unreachable` that can be reached so deep is the guard's.
             End::Failed(Fault::Trap {
                 kind: TrapKind::Unreachable,
-                functions,
-            }) if depth < 0 => End::Failed(Fault::Trap {
-                kind: TrapKind::CallDepth,
-                functions,
-            }),
+                ..
+            }) if depth < 0 => End::Failed(trap(TrapKind::CallDepth)),
             end => end,
         })),
     }
 }
 
-/// Names of the functions on the stack, innermost first.
-fn names(error: &RuntimeError) -> Vec<String> {
-    let named = error.trace().iter().filter_map(|frame| frame.function_name());
-    named
+/// The end, with the names of the functions that stood on each other in this run if it is a trap.
+fn named(mut end: End, error: Option<RuntimeError>, compiled: &Compiled, entry: Entry) -> End {
+    if let (End::Failed(Fault::Trap { functions, .. }), Some(error)) = (&mut end, error)
+        && let Some(ExportIndex::Function(entry)) = compiled.module.info().exports.get(entry.name())
+    {
+        *functions = names(&error, entry.as_u32());
+    }
+    end
+}
+
+/// Names of the functions of a run, innermost first, down to the one where it was entered: those behind are of the runs
+/// that wait for this one, mostly of other contracts.
+fn names(error: &RuntimeError, entry: u32) -> Vec<String> {
+    // What a host function ends is looked at when the functions of the run have left the stack already.
+    if error.downcast_ref::<Stop>().is_some() {
+        return Vec::new();
+    }
+    let frames = error.trace().iter();
+    let own = frames.scan(false, |entered, frame| {
+        let within = !*entered;
+        *entered |= frame.func_index() == entry;
+        within.then_some(frame)
+    });
+    own.filter_map(|frame| frame.function_name())
         .take(limits::MAX_TRACE)
         .map(|name| cut(name, limits::MAX_TRACE_NAME_BYTES))
         .collect()
@@ -274,10 +292,7 @@ pub(crate) fn end_of(error: &RuntimeError) -> Result<End, String> {
         Some(Stop::Trap(kind)) => *kind,
         None => kind_of(error.clone().to_trap()).ok_or_else(|| error.message())?,
     };
-    Ok(End::Failed(Fault::Trap {
-        kind,
-        functions: names(error),
-    }))
+    Ok(End::Failed(trap(kind)))
 }
 
 /// The traps of the enabled features. Others cannot be a contract's fault: a native stack overflow, say, would be a

@@ -6,6 +6,9 @@
 //! run takes it. A memory is cleared before it is put back, so what is kept is always empty; one that cannot be cleared is
 //! given back to the system.
 
+#[cfg(all(test, target_os = "linux"))]
+mod hiding;
+
 use std::{
     cell::Cell,
     ptr::NonNull,
@@ -94,25 +97,21 @@ impl Reservation {
         Ok(())
     }
 
-    /// Makes what is behind the first `bytes` bytes untouchable, and forgets what it holds.
+    /// Makes what is behind the first `bytes` bytes untouchable, and forgets what it holds. If it fails, what is there is
+    /// not known, but all addresses are still ours: who called drops the reservation.
     fn hide(&mut self, bytes: usize) -> Result<(), String> {
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_FIXED;
+        let length = self.accessible - bytes;
+        // Not by mapping fresh addresses over these: the system may take the old ones away first and then fail, and
+        // another thread would be given what this reservation unmaps when it is dropped.
+        self.give_back(bytes, length)?;
         // SAFETY: the range lies within the reservation, which is ours alone, and no wasm or reference to it is alive:
-        // it is called when the memory is dropped, and while the reservation waits. It is replaced by fresh addresses
-        // that cannot be touched, as they were when they were reserved. Both ends are multiples of 64 KiB, and so of
-        // the system's pages.
-        let done = unsafe {
+        // it is called when the memory is dropped, and while the reservation waits. Both ends are multiples of 64 KiB,
+        // and so of the system's pages. Whether it works or not, the addresses stay mapped.
+        let failed = unsafe {
             let start = self.map.as_mut_ptr().add(bytes);
-            libc::mmap(
-                start.cast(),
-                self.accessible - bytes,
-                libc::PROT_NONE,
-                flags,
-                -1,
-                0,
-            )
+            libc::mprotect(start.cast(), length, libc::PROT_NONE) != 0
         };
-        if done == libc::MAP_FAILED {
+        if failed {
             return Err(std::io::Error::last_os_error().to_string());
         }
         Ok(())
@@ -127,15 +126,21 @@ impl Reservation {
         if rest == 0 {
             return Ok(());
         }
-        // SAFETY: as in `hide`. On Linux, private pages that were given back read as zero afterwards.
+        self.give_back(written, rest)
+    }
+
+    /// Gives the pages of `length` usable bytes from `start` on back to the system, which makes them zero.
+    fn give_back(&mut self, start: usize, length: usize) -> Result<(), String> {
+        // SAFETY: as in `hide`: usable bytes of ours, whole pages, that nothing refers to. On Linux, private pages that
+        // were given back read as zero afterwards.
         #[cfg(target_os = "linux")]
         let failed = unsafe {
-            let start = self.map.as_mut_ptr().add(written);
-            libc::madvise(start.cast(), rest, libc::MADV_DONTNEED) != 0
+            let start = self.map.as_mut_ptr().add(start);
+            libc::madvise(start.cast(), length, libc::MADV_DONTNEED) != 0
         };
         // Elsewhere nothing is promised about them.
         #[cfg(not(target_os = "linux"))]
-        let failed = true;
+        let failed = (start, length) != (0, 0);
         if failed {
             return Err(std::io::Error::last_os_error().to_string());
         }

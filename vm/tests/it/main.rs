@@ -11,6 +11,7 @@ mod hostile;
 mod ledger;
 mod memories;
 mod metering;
+mod nested;
 mod pointers;
 mod prices;
 mod random;
