@@ -1,6 +1,6 @@
 //! Step 3: execution, and what comes of it.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use aureon_types::{Address, Block, BlockId, Header, Receipt, StateChanges, VerifiedTransaction};
 use bytes::Bytes;
@@ -8,7 +8,8 @@ use bytes::Bytes;
 use super::{BlockFault, BlockPlace, ImportError, ParentInfo, VerifiedBlock};
 use crate::{
     execution::{
-        BlockExecutor, Conclusion, ExecutionError, StateCommitment, StateError, contracts::ContractMachine,
+        BlockExecutor, Conclusion, ExecutionError, Outcome, StateCommitment, StateError,
+        contracts::ContractMachine,
     },
     mempool::AccountState,
 };
@@ -141,6 +142,31 @@ pub fn execute<V: StateCommitment>(
     machine: &dyn ContractMachine,
     verified: VerifiedBlock,
 ) -> Result<ExecutedBlock<V>, ImportError> {
+    let outcome = run(view, machine, &verified)?;
+    let VerifiedBlock {
+        block, transactions, ..
+    } = verified;
+    let header = block.header();
+    let conclusion = outcome.conclude(view, header.height)?;
+    compare(header, &conclusion)?;
+    Ok(ExecutedBlock::new(block, &transactions, conclusion))
+}
+
+/// Executes `verified` on `view` as [`execute`] does and gives its receipts, whatever the header says of
+/// them: for who looks for the transaction in which two executions of a block differ.
+pub fn receipts<V: StateCommitment>(
+    view: &V,
+    machine: &dyn ContractMachine,
+    verified: &VerifiedBlock,
+) -> Result<Vec<Receipt>, ImportError> {
+    Ok(run(view, machine, verified)?.receipts)
+}
+
+fn run<V: StateCommitment>(
+    view: &V,
+    machine: &dyn ContractMachine,
+    verified: &VerifiedBlock,
+) -> Result<Outcome, ImportError> {
     let VerifiedBlock {
         checked,
         block,
@@ -149,14 +175,14 @@ pub fn execute<V: StateCommitment>(
     } = verified;
     let header = block.header();
     check_view(view, &checked.parent)?;
-    let (rules, signers) = (&checked.rules, signers.as_deref());
     let place = BlockPlace {
         height: header.height,
         timestamp_ms: header.timestamp_ms,
         proposer: header.proposer,
         gas_limit: header.gas_limit,
     };
-    let mut executor = BlockExecutor::new(view, machine, rules.context(place, signers));
+    let context = checked.rules.context(place, signers.as_deref());
+    let mut executor = BlockExecutor::new(view, machine, context);
     for (index, transaction) in transactions.iter().enumerate() {
         executor.execute(transaction).map_err(|error| match error {
             ExecutionError::State(error) => ImportError::State(error),
@@ -168,9 +194,7 @@ pub fn execute<V: StateCommitment>(
             .into(),
         })?;
     }
-    let conclusion = executor.finish()?.conclude(view, header.height)?;
-    compare(header, &conclusion)?;
-    Ok(ExecutedBlock::new(block, &transactions, conclusion))
+    Ok(executor.finish()?)
 }
 
 /// Refuses a view that is not the state after `parent`: executing on it would condemn good blocks.
@@ -204,25 +228,56 @@ fn compare<V: StateCommitment>(header: &Header, conclusion: &Conclusion<V>) -> R
     }
 }
 
-/// The first receipt in which two executions of one block differ.
+/// The first receipt in which two executions of one block differ. `Display` is for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiptDifference {
     /// Place of the transaction in the block, from 0.
     pub index: usize,
-    /// One side's receipt; `None` if it has fewer.
-    pub one: Option<Bytes>,
-    /// The other side's.
-    pub other: Option<Bytes>,
+    /// The receipt of the first execution; `None` if it has fewer.
+    pub first: Option<Receipt>,
+    /// Of the second.
+    pub second: Option<Receipt>,
 }
 
 /// Names the first transaction whose receipt differs, when roots disagree and both sides' receipts
-/// are at hand (a block that is executed again after a crash; a peer's that was asked for).
-pub fn first_difference(one: &[Bytes], other: &[Bytes]) -> Option<ReceiptDifference> {
-    (0..one.len().max(other.len()))
-        .find(|index| one.get(*index) != other.get(*index))
+/// are at hand. Compared is what the receipt tree covers ([`Receipt::leaf`]).
+pub fn first_difference(first: &[Receipt], second: &[Receipt]) -> Option<ReceiptDifference> {
+    let leaf = |receipt: &Receipt| receipt.leaf(&receipt.encode());
+    (0..first.len().max(second.len()))
         .map(|index| ReceiptDifference {
             index,
-            one: one.get(index).cloned(),
-            other: other.get(index).cloned(),
+            first: first.get(index).cloned(),
+            second: second.get(index).cloned(),
         })
+        .find(|pair| pair.first.as_ref().map(leaf) != pair.second.as_ref().map(leaf))
+}
+
+impl fmt::Display for ReceiptDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, second) = (said(self.first.as_ref()), said(self.second.as_ref()));
+        write!(f, "transaction {}", self.index)?;
+        if let Some(receipt) = self.first.as_ref().or(self.second.as_ref()) {
+            write!(f, ", {}", receipt.transaction_id)?;
+        }
+        if first == second {
+            write!(
+                f,
+                ": both times it {first}; contract, return data or events differ"
+            )
+        } else {
+            write!(f, ": the first time it {first}, the second time it {second}")
+        }
+    }
+}
+
+/// What a receipt says, without return data and events.
+fn said(receipt: Option<&Receipt>) -> String {
+    let Some(receipt) = receipt else {
+        return "was not there".to_owned();
+    };
+    let gas = receipt.gas_used;
+    match &receipt.failure {
+        None => format!("succeeded with {gas} gas"),
+        Some(failure) => format!("failed with {gas} gas ({failure})"),
+    }
 }

@@ -24,7 +24,7 @@ mod rules;
 
 pub use body::{VerifiedBlock, verify_body};
 pub(crate) use executed::check_view;
-pub use executed::{ExecutedBlock, ReceiptDifference, execute, first_difference};
+pub use executed::{ExecutedBlock, ReceiptDifference, execute, first_difference, receipts};
 pub use fault::{BlockFault, HeaderFault, ImportError};
 pub use header::{CheckedHeader, HeaderVerdict, ParentInfo, check_header};
 pub(crate) use rules::{BlockPlace, signers};

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use aureon_types::{
-    Address, Block, BlockId, CertificateFault, CommitCertificate, CommitSignature, GenesisId, Hash, Header,
-    SealedHeader, Signature, SignedTransaction, SignedVote, VerifiedTransaction, Vote, VoteKind, merkle,
+    Address, Amount, Block, BlockId, CertificateFault, CommitCertificate, CommitSignature, Failure,
+    GenesisId, Hash, Header, Receipt, RefusalCode, SealedHeader, Signature, SignedTransaction, SignedVote,
+    TransactionId, VerifiedTransaction, Vote, VoteKind, merkle,
     transaction::{TRANSFER_GAS, UnverifiedError},
 };
 use bytes::Bytes;
@@ -448,13 +449,40 @@ fn a_wrong_view_or_a_broken_disk_condemns_nobody() {
 
 #[test]
 fn the_first_differing_receipt_is_named() {
-    let list = |texts: &[&'static str]| texts.iter().map(|text| Bytes::from(*text)).collect::<Vec<_>>();
-    assert_eq!(first_difference(&list(&["a", "b"]), &list(&["a", "b"])), None);
-    let difference = first_difference(&list(&["a", "b", "c"]), &list(&["a", "x", "y"])).unwrap();
+    let receipt = |id, failure| Receipt::plain(TransactionId([id; 32]), 21_000, Amount(5), failure);
+    let refused = || Some(Failure::refused(RefusalCode::AmountZero));
+    let one = [receipt(1, None), receipt(2, None), receipt(3, None)];
+    let other = [receipt(1, None), receipt(2, refused()), receipt(3, refused())];
+    assert_eq!(first_difference(&one, &one), None);
+    let difference = first_difference(&one, &other).unwrap();
     assert_eq!(
-        (difference.index, difference.one, difference.other),
-        (1, Some("b".into()), Some("x".into()))
+        (difference.index, &difference.first, &difference.second),
+        (1, &Some(one[1].clone()), &Some(other[1].clone()))
     );
-    let shorter = first_difference(&list(&["a"]), &list(&["a", "x"])).unwrap();
-    assert_eq!((shorter.index, shorter.one), (1, None));
+    let sentence = difference.to_string();
+    assert!(
+        sentence.ends_with(
+            ": the first time it succeeded with 21000 gas, the second time it failed with 21000 gas (the amount is zero; at least one base unit is needed)"
+        ),
+        "{sentence}"
+    );
+    let shorter = first_difference(&one[..1], &other).unwrap();
+    assert_eq!((shorter.index, shorter.first), (1, None));
+    let mut spoken = one.clone();
+    spoken[2].return_data = Bytes::from_static(b"x");
+    let difference = first_difference(&one, &spoken).unwrap();
+    assert_eq!(difference.index, 2);
+    assert!(difference.to_string().contains("return data or events differ"));
+}
+
+#[test]
+fn receipts_are_given_whatever_the_header_says_of_them() {
+    let good = good();
+    let lying = block_with(|header, _, _| header.receipts_root = Hash([1; 32]));
+    let lying = verify_body(checked(&lying).unwrap(), lying, |_| None).unwrap();
+    assert!(matches!(
+        execute(&state(), &NoCode, lying.clone()),
+        Err(ImportError::Fault(BlockFault::ReceiptsRoot { .. }))
+    ));
+    assert_eq!(receipts(&state(), &NoCode, &lying).unwrap(), good.receipts()[..]);
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use aureon_chain::{
     assembly::VerifiedLeaves,
     execution::StateError,
-    import::{self, ExecutedBlock, HeaderVerdict, ImportError},
+    import::{self, ExecutedBlock, HeaderVerdict, ImportError, VerifiedBlock},
     production,
     sync::ImportFault,
 };
@@ -222,6 +222,15 @@ impl Ledger {
         block: Arc<Block>,
         parent: &Parent,
     ) -> Result<ExecutedBlock<View>, Unfit> {
+        let verified = self.verify_decided(block, parent)?;
+        import::execute(&parent.view, &*self.services.machine, verified).map_err(|error| match error {
+            ImportError::State(error) => Unfit::Ours(error),
+            ImportError::Fault(fault) => Unfit::Block(fault.to_string()),
+        })
+    }
+
+    /// Everything that comes before its execution.
+    pub(super) fn verify_decided(&self, block: Arc<Block>, parent: &Parent) -> Result<VerifiedBlock, Unfit> {
         let rules = self.services.chain.rules(parent);
         let rules = rules.map_err(|error| Unfit::Ours(error.into()))?;
         let verdict = import::check_header(block.sealed_header(), &parent.info, &rules, None)
@@ -230,12 +239,7 @@ impl Ledger {
             unreachable!("without a clock no time is ahead")
         };
         let none = |_: &_| None::<VerifiedTransaction>;
-        let verified =
-            import::verify_body(*checked, block, none).map_err(|fault| Unfit::Block(fault.to_string()))?;
-        import::execute(&parent.view, &*self.services.machine, verified).map_err(|error| match error {
-            ImportError::State(error) => Unfit::Ours(error),
-            ImportError::Fault(fault) => Unfit::Block(fault.to_string()),
-        })
+        import::verify_body(*checked, block, none).map_err(|fault| Unfit::Block(fault.to_string()))
     }
 
     /// Executes the blocks of a range on each other and stores them in one commit.

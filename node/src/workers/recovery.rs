@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use aureon_chain::{execution::StateError, import::ParentInfo};
+use aureon_chain::{
+    execution::StateError,
+    import::{self, ParentInfo, ReceiptDifference},
+};
 use aureon_consensus::Lineage;
 use aureon_storage::StorageError;
-use aureon_types::Block;
+use aureon_types::{Block, Receipt};
 use bytes::Bytes;
 
 use super::{Ledger, Services};
@@ -28,7 +31,7 @@ pub enum RecoveryError {
     State(#[from] StateError),
     /// A stored block is not what it was when it was committed.
     #[error(
-        "block {height} is in the block store and cannot be executed again: {reason}. The database is damaged; move it away and start again to sync from peers"
+        "block {height} is in the block store and cannot be executed again: {reason}. The database is damaged, or another version of this software wrote it; move it away and start again to sync from peers"
     )]
     Block {
         /// The block.
@@ -37,6 +40,9 @@ pub enum RecoveryError {
         reason: String,
     },
 }
+
+#[cfg(test)]
+mod tests;
 
 impl Ledger {
     /// Recovers what is on the disk, for whichever engine the genesis selects. Under proof of work the
@@ -100,9 +106,13 @@ impl Ledger {
             None if self.tip.lineage.work().is_some() => Bytes::new(),
             certificate => certificate.ok_or_else(|| damaged("its certificate is missing".to_owned()))?,
         };
-        let executed = self
-            .execute_decided(Arc::new(block), &self.tip)
-            .map_err(|error| damaged(error.to_string()))?;
+        let block = Arc::new(block);
+        let executed = self.execute_decided(Arc::clone(&block), &self.tip);
+        let executed = executed.map_err(|error| {
+            let difference = self.difference(height, Arc::clone(&block));
+            let difference = difference.map_or_else(String::new, |difference| format!("; {difference}"));
+            damaged(format!("{error} (block {}){difference}", block.id()))
+        })?;
         self.services.states.commit(executed.view_after().0.clone())?;
         let next = self.above(&self.tip, &executed, certificate)?;
         self.tip = Parent {
@@ -110,6 +120,21 @@ impl Ledger {
             ..next
         };
         Ok(())
+    }
+}
+
+impl Ledger {
+    /// The first transaction of the block above the tip whose receipt is another than the one that was
+    /// stored when the block was committed. `None` where none differs or that cannot be told.
+    fn difference(&self, height: u64, block: Arc<Block>) -> Option<ReceiptDifference> {
+        let stored = self.services.blocks.receipts(height).ok()??;
+        let stored: Vec<Receipt> = stored
+            .iter()
+            .map(|receipt| Receipt::decode(receipt).ok())
+            .collect::<Option<_>>()?;
+        let verified = self.verify_decided(block, &self.tip).ok()?;
+        let now = import::receipts(&self.tip.view, &*self.services.machine, &verified).ok()?;
+        import::first_difference(&stored, &now)
     }
 }
 

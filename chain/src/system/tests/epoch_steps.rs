@@ -73,3 +73,16 @@ fn no_record_is_written_for_a_block_in_which_nothing_happens() {
         assert_eq!(chain.state.storage, before);
     }
 }
+
+#[test]
+fn an_epoch_that_was_decoded_is_decoded_again_when_its_record_changes() {
+    let chain = Chain::stake();
+    let mut overlay = Overlay::new(&chain.state);
+    let first = overlay.epoch(0).unwrap().unwrap();
+    assert_eq!(overlay.epoch(0).unwrap().as_ref(), Some(&first));
+    let other = aureon_consensus::Epoch::genesis(crate::testing::validators(4..=5), 5);
+    overlay.put_epoch(&other).unwrap();
+    assert_eq!(overlay.epoch(0).unwrap(), Some(other));
+    overlay.clear(&slots::epoch(0)).unwrap();
+    assert_eq!(overlay.epoch(0).unwrap(), None);
+}
