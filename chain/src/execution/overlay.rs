@@ -171,10 +171,21 @@ impl<'a, R: StateReader> Overlay<'a, R> {
         slot: &Hash,
         value: Option<Bytes>,
     ) -> Result<(), StateError> {
+        self.replace_storage(address, slot, value).map(drop)
+    }
+
+    /// The same, and tells the length of the value that stood there.
+    pub fn replace_storage(
+        &mut self,
+        address: &Address,
+        slot: &Hash,
+        value: Option<Bytes>,
+    ) -> Result<Option<usize>, StateError> {
         let position = self.storage_entry(address, slot)?;
         let before = std::mem::replace(&mut self.storage[position].now, value);
+        let length = before.as_ref().map(Bytes::len);
         self.journal.push(Write::Storage(position, before));
-        Ok(())
+        Ok(length)
     }
 
     /// The code with this hash, if the state or this block has it.

@@ -217,12 +217,8 @@ impl<R: StateReader> Frame<'_, '_, '_, R> {
     fn replace(&mut self, key: &[u8], value: Option<Bytes>) -> Result<Option<usize>, Halt> {
         self.writable()?;
         let slot = slot(key)?;
-        let before = self.value(&slot)?.map(|before| before.len());
-        if before.is_some() || value.is_some() {
-            let set = self.stage.overlay.set_storage(&self.call.contract, &slot, value);
-            self.readable(set)?;
-        }
-        Ok(before)
+        let before = self.stage.overlay.replace_storage(&self.call.contract, &slot, value);
+        self.readable(before)
     }
 }
 
