@@ -217,7 +217,10 @@ impl<R: StateReader> Frame<'_, '_, '_, R> {
     fn replace(&mut self, key: &[u8], value: Option<Bytes>) -> Result<Option<usize>, Halt> {
         self.writable()?;
         let slot = slot(key)?;
-        let before = self.stage.overlay.replace_storage(&self.call.contract, &slot, value);
+        let before = self
+            .stage
+            .overlay
+            .replace_storage(&self.call.contract, &slot, value);
         self.readable(before)
     }
 }
