@@ -63,6 +63,10 @@ pub const OUTPUT_BYTE: u64 = 80;
 pub const ABORT_BYTE: u64 = 80;
 /// A nested call or query, before what it uses itself.
 pub const CALL: u64 = 5_000;
+/// A run that ends by a trap, or by an instruction for which it had no gas: the system tells the machine by a signal.
+pub const TRAP: u64 = 1_000;
+/// Each function that stood on the stack of such a run: the compiler's library walks over all of them.
+pub const TRAP_FRAME: u64 = 400;
 /// SHA-256, and per byte.
 pub const SHA256: u64 = 300;
 /// SHA-256 per byte.
@@ -79,6 +83,11 @@ pub const KECCAK256_BYTE: u64 = 6;
 pub const ED25519: u64 = 60_000;
 /// Ed25519 per byte of the message (SHA-512).
 pub const ED25519_BYTE: u64 = 3;
+
+/// The price of a trap below `functions` functions of the run.
+pub fn trap(functions: u64) -> u64 {
+    TRAP + TRAP_FRAME.saturating_mul(functions)
+}
 
 /// The price of clearing a function's parameters and locals.
 pub fn locals(count: u64) -> u64 {

@@ -3,7 +3,7 @@
 use std::ptr::NonNull;
 
 use bytes::Bytes;
-use wasmer::{Global, Memory, StoreMut, Value};
+use wasmer::{BackendTrap, Global, Memory, RuntimeError, StoreMut, Value};
 
 use crate::{
     cost,
@@ -69,6 +69,21 @@ pub(crate) enum Stop {
     /// What cannot be: the machine's own mistake.
     #[error("{0}")]
     Broken(&'static str),
+}
+
+/// The error that wasmer hands through. Made here, because wasmer would look at the stack if it made it: at that of the run
+/// that waits for this one, when this one's functions have left theirs.
+impl From<Stop> for RuntimeError {
+    fn from(stop: Stop) -> Self {
+        let trap = wasmer_vm::Trap::User(Box::new(stop));
+        Self::new_from_source(BackendTrap::Sys(trap), Vec::new(), None)
+    }
+}
+
+impl From<Halt> for RuntimeError {
+    fn from(halt: Halt) -> Self {
+        Stop::from(halt).into()
+    }
 }
 
 impl From<Halt> for Stop {

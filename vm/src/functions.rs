@@ -2,18 +2,18 @@
 
 use aureon_types::{Address, Amount, PublicKey, Signature, signature};
 use sha2::Digest;
-use wasmer::{Extern, Function, FunctionEnv, FunctionEnvMut, Store};
+use wasmer::{Extern, Function, FunctionEnv, FunctionEnvMut, RuntimeError, Store};
 
 use crate::{
     abi::{self, HostFunction},
     cost,
     env::{Env, Guest, Stop},
     host::{Entry, Nested, NestedFailure, NoTransfer, TrapKind},
-    limits,
+    limits, nesting,
 };
 
 type Caller<'a> = FunctionEnvMut<'a, Env>;
-type Answer<T> = Result<T, Stop>;
+type Answer<T> = Result<T, RuntimeError>;
 
 /// The host functions of a module, in the order of its imports.
 pub(crate) fn link(store: &mut Store, env: &FunctionEnv<Env>, imports: &[HostFunction]) -> Vec<Extern> {
@@ -54,7 +54,7 @@ fn function(store: &mut Store, env: &FunctionEnv<Env>, which: HostFunction) -> F
 /// A host function's body, with the way in paid.
 fn enter<'a>(caller: &'a mut Caller<'_>) -> Answer<Guest<'a>> {
     let (env, store) = caller.data_and_store_mut();
-    Guest::enter(env, store)
+    Ok(Guest::enter(env, store)?)
 }
 
 fn balance(mut caller: Caller<'_>, address: u32) -> Answer<u64> {
@@ -78,9 +78,9 @@ fn transfer(mut caller: Caller<'_>, to: u32, amount: u64) -> Answer<i32> {
 /// A storage key: 1 to 256 bytes.
 fn key(guest: &mut Guest<'_>, pointer: u32, length: u32) -> Answer<Vec<u8>> {
     if length == 0 {
-        return Err(Stop::Trap(TrapKind::BadLength));
+        return Err(Stop::Trap(TrapKind::BadLength).into());
     }
-    guest.read(pointer, length, limits::MAX_KEY_BYTES)
+    Ok(guest.read(pointer, length, limits::MAX_KEY_BYTES)?)
 }
 
 fn store_value(mut caller: Caller<'_>, key_at: u32, key_len: u32, at: u32, len: u32) -> Answer<()> {
@@ -106,7 +106,7 @@ fn load(mut caller: Caller<'_>, key_at: u32, key_len: u32, at: u32, capacity: u3
     match guest.host().load(&key)? {
         Some(value) => {
             guest.charge_bytes(cost::LOAD_BYTE, value.len())?;
-            guest.answer(at, capacity, &value)
+            Ok(guest.answer(at, capacity, &value)?)
         }
         None => Ok(abi::NOT_FOUND),
     }
@@ -138,13 +138,13 @@ fn emit_log(mut caller: Caller<'_>, topic: u32, topic_len: u32, data: u32, len: 
 fn caller(mut caller: Caller<'_>, at: u32) -> Answer<()> {
     let mut guest = enter(&mut caller)?;
     let address = guest.env.context.caller;
-    guest.write(at, address.as_bytes())
+    Ok(guest.write(at, address.as_bytes())?)
 }
 
 fn self_address(mut caller: Caller<'_>, at: u32) -> Answer<()> {
     let mut guest = enter(&mut caller)?;
     let address = guest.env.context.contract;
-    guest.write(at, address.as_bytes())
+    Ok(guest.write(at, address.as_bytes())?)
 }
 
 fn value(mut caller: Caller<'_>) -> Answer<u64> {
@@ -154,7 +154,7 @@ fn value(mut caller: Caller<'_>) -> Answer<u64> {
 fn input(mut caller: Caller<'_>, at: u32, capacity: u32) -> Answer<i32> {
     let mut guest = enter(&mut caller)?;
     let input = guest.env.input.clone();
-    guest.answer(at, capacity, &input)
+    Ok(guest.answer(at, capacity, &input)?)
 }
 
 fn output(mut caller: Caller<'_>, at: u32, len: u32) -> Answer<()> {
@@ -176,7 +176,7 @@ fn block_time(mut caller: Caller<'_>) -> Answer<u64> {
 fn chain_id(mut caller: Caller<'_>, at: u32) -> Answer<()> {
     let mut guest = enter(&mut caller)?;
     let chain = guest.env.context.chain;
-    guest.write(at, chain.as_bytes())
+    Ok(guest.write(at, chain.as_bytes())?)
 }
 
 fn call(mut caller: Caller<'_>, to: u32, at: u32, len: u32, value: u64, gas: u64) -> Answer<i32> {
@@ -206,8 +206,10 @@ fn nested(
         value,
         gas,
     };
+    // The host may answer without running anything.
+    nesting::owe(0);
     let outcome = guest.host().call(&call)?;
-    guest.charge(outcome.gas_used)?;
+    guest.charge(outcome.gas_used.saturating_add(nesting::owed()))?;
     let (code, answer) = match outcome.result {
         Ok(output) => (0, output),
         Err(NestedFailure::NotAContract) => (abi::NOT_A_CONTRACT, bytes::Bytes::new()),
@@ -222,7 +224,7 @@ fn nested(
 fn call_result(mut caller: Caller<'_>, at: u32, capacity: u32) -> Answer<i32> {
     let mut guest = enter(&mut caller)?;
     let answer = guest.env.answer.clone();
-    guest.answer(at, capacity, &answer)
+    Ok(guest.answer(at, capacity, &answer)?)
 }
 
 fn sha256(mut caller: Caller<'_>, at: u32, len: u32, out: u32) -> Answer<()> {
@@ -265,7 +267,7 @@ fn digest(
     guest.check(at, len)?;
     guest.check(out, 32)?;
     let bytes = guest.read(at, len, len as usize)?;
-    guest.write(out, &hash(&bytes))
+    Ok(guest.write(out, &hash(&bytes))?)
 }
 
 fn ed25519_verify(mut caller: Caller<'_>, key: u32, message: u32, len: u32, proof: u32) -> Answer<i32> {
@@ -285,5 +287,5 @@ fn abort(mut caller: Caller<'_>, at: u32, len: u32) -> Answer<()> {
     let most = u32::try_from(limits::MAX_ABORT_BYTES).unwrap_or(u32::MAX);
     let message = guest.read(at, len.min(most), limits::MAX_ABORT_BYTES)?;
     guest.charge_bytes(cost::ABORT_BYTE, message.len())?;
-    Err(Stop::Abort(String::from_utf8_lossy(&message).into_owned()))
+    Err(Stop::Abort(String::from_utf8_lossy(&message).into_owned()).into())
 }

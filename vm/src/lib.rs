@@ -27,6 +27,7 @@ mod inspect;
 pub mod limits;
 mod machine;
 mod memory;
+mod nesting;
 
 pub use host::{
     Context, End, Entry, Fault, Halt, Host, Nested, NestedFailure, NestedOutcome, NoTransfer, Outcome, Run,

@@ -15,7 +15,7 @@ use crate::{
     functions, guard,
     host::{End, Entry, Fault, Halt, Host, Outcome, Run, TrapKind},
     inspect::{CodeFault, CodeReport, Rules, inspect},
-    limits, memory,
+    limits, memory, nesting,
 };
 
 /// How a machine is set up.
@@ -48,6 +48,10 @@ impl Default for Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the cost table of version {0} is unknown to this program, which has version {VERSION}", VERSION = cost::VERSION)]
 pub struct UnknownCostTable(pub u32);
+
+/// Most functions that can stand on the stack of a run: the one that was entered, those that may call each other, and the
+/// one that finds out that it is one too many.
+const MAX_FUNCTIONS: u64 = limits::MAX_CALL_DEPTH.unsigned_abs() + 2;
 
 /// The machine. A clone is the same machine; any number of threads may run it at once.
 #[derive(Clone, Debug)]
@@ -183,7 +187,8 @@ fn enter(compiled: &Compiled, run: Run<'_>, gas: u64, env: Env) -> Result<(u64, 
         // A data or element segment that does not fit.
         Err(InstantiationError::Start(error)) => {
             let end = end_of(&error).map_err(broken)?;
-            return Ok((run.gas - gas, 0, end));
+            // It is found on the stack of the run that waits for this one, however many functions stand there.
+            return Ok((trapped(run.gas - gas, run.gas, MAX_FUNCTIONS), 0, end));
         }
         Err(error) => return Err(broken(error)),
     };
@@ -212,11 +217,18 @@ fn enter(compiled: &Compiled, run: Run<'_>, gas: u64, env: Env) -> Result<(u64, 
     let error = result.as_ref().err().cloned();
     let end = match ended(result, left, depth).map_err(broken)? {
         Ok(()) => End::Done(Bytes::from(std::mem::take(&mut env.as_mut(&mut store).output))),
-        Err(end) => named(end, error, compiled, run.entry),
+        Err(end) => named(end, error.as_ref(), compiled, run.entry),
     };
     let used = match &end {
         End::Failed(Fault::OutOfGas) => run.gas,
         _ => run.gas - gas + given.abs_diff(left),
+    };
+    let used = match error {
+        // What a host function ends is handed through, and nobody looks at the stack.
+        Some(error) if error.downcast_ref::<Stop>().is_none() => {
+            trapped(used, run.gas, limits::MAX_CALL_DEPTH.abs_diff(depth) + 1)
+        }
+        _ => used,
     };
     Ok((used, env.as_ref(&store).refund, end))
 }
@@ -242,12 +254,21 @@ pub(crate) fn ended<T>(
     }
 }
 
+/// Gas of a run that used `used` of its `gas` before it trapped below this many functions. What it has no gas for, who
+/// called it pays: the stack is walked over whatever the run had left.
+fn trapped(used: u64, gas: u64, functions: u64) -> u64 {
+    let price = cost::trap(functions);
+    let paid = price.min(gas.saturating_sub(used));
+    nesting::owe(price - paid);
+    used + paid
+}
+
 /// The end, with the names of the functions that stood on each other in this run if it is a trap.
-fn named(mut end: End, error: Option<RuntimeError>, compiled: &Compiled, entry: Entry) -> End {
+fn named(mut end: End, error: Option<&RuntimeError>, compiled: &Compiled, entry: Entry) -> End {
     if let (End::Failed(Fault::Trap { functions, .. }), Some(error)) = (&mut end, error)
         && let Some(ExportIndex::Function(entry)) = compiled.module.info().exports.get(entry.name())
     {
-        *functions = names(&error, entry.as_u32());
+        *functions = names(error, entry.as_u32());
     }
     end
 }
@@ -255,10 +276,6 @@ fn named(mut end: End, error: Option<RuntimeError>, compiled: &Compiled, entry: 
 /// Names of the functions of a run, innermost first, down to the one where it was entered: those behind are of the runs
 /// that wait for this one, mostly of other contracts.
 fn names(error: &RuntimeError, entry: u32) -> Vec<String> {
-    // What a host function ends is looked at when the functions of the run have left the stack already.
-    if error.downcast_ref::<Stop>().is_some() {
-        return Vec::new();
-    }
     let frames = error.trace().iter();
     let own = frames.scan(false, |entered, frame| {
         let within = !*entered;

@@ -1,6 +1,8 @@
 //! Runs within runs: what the machine keeps apart, and what it counts through.
 
-use crate::ledger::{Ledger, output, wat};
+use aureon_vm::{End, Entry, Fault, TrapKind, cost};
+
+use crate::ledger::{Ledger, output, trap, wat};
 
 /// Calls contract 2 out of three functions with names, and outputs the answer of the call and the reason it was given.
 const CALLER: &str = r#"(module
@@ -59,4 +61,95 @@ fn a_trap_names_functions_of_its_own_run_only() {
     ] {
         assert_eq!(reason(called), expected, "{called}");
     }
+}
+
+/// Divides one by the length of the input, `deep` functions below the one that is entered.
+fn divides(deep: u64) -> String {
+    format!(
+        r#"(module (import "env" "input" (func $input (param i32 i32) (result i32))) (memory (export "memory") 1)
+        (func $go (param i32 i32)
+            (if (local.get 0)
+                (then (call $go (i32.sub (local.get 0) (i32.const 1)) (local.get 1)))
+                (else (drop (i32.div_u (i32.const 1) (local.get 1))))))
+        (func (export "call")
+            (call $go (i32.const {}) (call $input (i32.const 0) (i32.const 0)))))"#,
+        deep - 1
+    )
+}
+
+#[test]
+fn a_trap_pays_for_the_functions_that_the_machine_walks_over() {
+    for deep in [1, 2, 256] {
+        let mut ledger = Ledger::with(&divides(deep));
+        let well = ledger.call(b"1");
+        output(&well);
+        let trapped = ledger.call(b"");
+        assert_eq!(trap(&trapped), TrapKind::DivisionByZero);
+        assert_eq!(
+            trapped.gas_used - well.gas_used,
+            cost::TRAP + (deep + 1) * cost::TRAP_FRAME
+        );
+        // Never more than it had.
+        let poor = ledger.run(Entry::Call, b"", well.gas_used);
+        assert_eq!(
+            (trap(&poor), poor.gas_used),
+            (TrapKind::DivisionByZero, well.gas_used)
+        );
+    }
+}
+
+#[test]
+fn what_a_host_function_ends_pays_for_no_walk() {
+    let text = |end: &str| {
+        format!(
+            r#"(module (import "env" "abort" (func $abort (param i32 i32))) (memory (export "memory") 1)
+            (func (export "call") (call $abort (i32.const {end}) (i32.const 0))))"#
+        )
+    };
+    let (aborted, trapped) = (
+        Ledger::with(&text("0")).call(b""),
+        Ledger::with(&text("-1")).call(b""),
+    );
+    assert!(matches!(aborted.end, End::Failed(Fault::Abort { .. })));
+    assert_eq!(trap(&trapped), TrapKind::BadPointer);
+    assert_eq!(aborted.gas_used, trapped.gas_used);
+    assert!(aborted.gas_used < cost::ENTER + cost::MEMORY_PAGE + cost::HOST_CALL + cost::TRAP);
+}
+
+/// Contract 1 gives contract 2 this much gas, which is not enough for what it does `deep` functions deep.
+fn gives(gas: u64, deep: u64) -> u64 {
+    let mut ledger = Ledger::with(&CALLER.replace("(i64.const -1)", &format!("(i64.const {gas})")));
+    ledger.add(
+        2,
+        wat(&format!(
+            r#"(module
+            (func $go (param i32)
+                (if (local.get 0) (then (call $go (i32.sub (local.get 0) (i32.const 1)))) (else (loop (br 0)))))
+            (func (export "call") (call $go (i32.const {deep}))))"#
+        )),
+    );
+    let outcome = ledger.call(b"");
+    assert_eq!(output(&outcome)[4..], *b"out of gas");
+    outcome.gas_used
+}
+
+#[test]
+fn who_called_pays_for_the_walk_that_the_called_has_no_gas_for() {
+    let gas = 30_000;
+    assert_eq!(gives(gas, 250) - gives(gas, 0), 250 * cost::TRAP_FRAME);
+    assert_eq!(gives(gas + 1, 0) - gives(gas, 0), 1);
+}
+
+#[test]
+fn nobody_pays_for_the_walk_of_a_run_before() {
+    let mut ledger = Ledger::with(CALLER);
+    let nobody = ledger.call(b"");
+    assert_eq!(
+        output(&nobody),
+        aureon_vm::abi::NOT_A_CONTRACT.to_le_bytes().as_slice()
+    );
+    // It has no gas for its own walk, and nobody called it.
+    let mut other = Ledger::with(r#"(module (func (export "call") (loop (br 0))))"#);
+    assert_eq!(other.call(b"").gas_used, 10_000_000);
+    assert_eq!(ledger.call(b""), nobody);
 }
