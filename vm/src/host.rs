@@ -251,4 +251,10 @@ pub enum TrapKind {
     /// It emitted too many events.
     #[error("too many events")]
     TooManyEvents,
+    /// It was called by runs that have too much memory for it to start with its own.
+    #[error(
+        "the contracts that wait for each other would have more than {} pages of memory",
+        crate::limits::MAX_WAITING_PAGES
+    )]
+    TooMuchMemory,
 }

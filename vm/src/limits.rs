@@ -28,6 +28,9 @@ pub const MAX_TABLE_ELEMENTS: u64 = 10_000;
 pub const MAX_MEMORIES: u64 = 1;
 /// Most pages (64 KiB each) that a memory may start with or grow to: 16 MiB.
 pub const MAX_MEMORY_PAGES: u64 = 256;
+/// Most pages of the memories of all runs that wait for each other: 32 MiB. A run that would start with more fails, and
+/// `memory.grow` beyond answers -1.
+pub const MAX_WAITING_PAGES: u64 = 512;
 /// Most parameters of a function.
 pub const MAX_PARAMETERS: u64 = 128;
 /// Most results of a function or a block.

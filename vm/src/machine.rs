@@ -179,6 +179,13 @@ fn trap(kind: TrapKind) -> Fault {
 
 /// Makes an instance in a store of its own and calls the entry point.
 fn enter(compiled: &Compiled, run: Run<'_>, gas: u64, env: Env) -> Result<(u64, u64, End), Early> {
+    let first = compiled.module.info().memories.values();
+    let first = first.map(|memory| u64::from(memory.minimum.0)).sum();
+    // Until the end: what is declared behind it is dropped before.
+    let Some(_pages) = nesting::Pages::of_run(first) else {
+        let end = End::Failed(trap(TrapKind::TooMuchMemory));
+        return Ok((run.gas - gas, 0, end));
+    };
     let mut store = Store::new(compiled.engine.clone());
     let env = FunctionEnv::new(&mut store, env);
     let imports = functions::link(&mut store, &env, &compiled.imports);

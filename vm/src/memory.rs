@@ -19,6 +19,8 @@ use wasmer::sys::{BaseTunables, Tunables};
 use wasmer_types::{MemoryError, MemoryStyle, MemoryType, Pages, TableStyle, TableType};
 use wasmer_vm::{LinearMemory, Mmap, MmapType, VMMemory, VMMemoryDefinition, VMTable, VMTableDefinition};
 
+use crate::nesting;
+
 /// Most reservations that are kept. More runs at once than that, nested ones included, reserve their own.
 const MAX_KEPT: usize = 32;
 /// Bytes at the start of a memory that are cleared by writing zeros, and stay with the process: 32 pages of the system.
@@ -230,6 +232,7 @@ impl LinearMemory for Memory {
             .unwrap_or(Pages::max_value())
             .min(Pages::max_value());
         let after = before.checked_add(delta).filter(|after| *after <= most);
+        let after = after.filter(|_| nesting::Pages::grow(u64::from(delta.0)));
         let after = after.ok_or(MemoryError::CouldNotGrow {
             current: before,
             attempted_delta: delta,

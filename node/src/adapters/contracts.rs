@@ -125,6 +125,7 @@ fn trap_of(kind: vm::TrapKind) -> TrapCode {
         vm::TrapKind::BadLength => TrapCode::BadArgument,
         vm::TrapKind::ReadOnly => TrapCode::ReadOnly,
         vm::TrapKind::TooManyEvents => TrapCode::TooManyEvents,
+        vm::TrapKind::TooMuchMemory => TrapCode::TooMuchMemory,
     }
 }
 
@@ -144,6 +145,7 @@ fn kind_of(code: TrapCode) -> vm::TrapKind {
         TrapCode::BadArgument => vm::TrapKind::BadLength,
         TrapCode::ReadOnly => vm::TrapKind::ReadOnly,
         TrapCode::TooManyEvents => vm::TrapKind::TooManyEvents,
+        TrapCode::TooMuchMemory => vm::TrapKind::TooMuchMemory,
     }
 }
 

@@ -111,6 +111,8 @@ trap_codes! {
     ReadOnly, "a query wrote, emitted or moved value";
     /// More than [`crate::limits::MAX_EVENTS`] events in the transaction.
     TooManyEvents, "the transaction emitted too many events";
+    /// More memory than contracts that wait for each other may have together.
+    TooMuchMemory, "the contracts that wait for each other would have too much memory";
 }
 
 impl TrapCode {

@@ -126,7 +126,7 @@ fn trap_numbers_are_pinned_and_unknown_ones_are_refused() {
         assert_eq!(TrapCode::from_proto(number), Some(*code));
     }
     assert_eq!(TrapCode::from_proto(0), None);
-    assert_eq!(TrapCode::from_proto(14), None);
+    assert_eq!(TrapCode::from_proto(15), None);
     let trap = failed(ContractFault::Trap {
         code: TrapCode::ReadOnly,
         functions: vec![],

@@ -153,3 +153,64 @@ fn nobody_pays_for_the_walk_of_a_run_before() {
     assert_eq!(other.call(b"").gas_used, 10_000_000);
     assert_eq!(ledger.call(b""), nobody);
 }
+
+#[test]
+fn runs_that_wait_for_each_other_share_their_pages() {
+    // Contract 1 has one page, so 511 are left for contract 2, which grows as far as it can.
+    for (first, grows, expected) in [(256, 0, 256), (200, 56, 200), (200, 57, -1)] {
+        let mut ledger = Ledger::with(CALLER);
+        ledger.add(
+            2,
+            wat(&format!(
+                r#"(module (import "env" "output" (func $output (param i32 i32))) (memory (export "memory") {first})
+                (func (export "call")
+                    (i32.store (i32.const 0) (memory.grow (i32.const {grows})))
+                    (call $output (i32.const 0) (i32.const 4))))"#
+            )),
+        );
+        let answer = [0_i32.to_le_bytes(), i32::to_le_bytes(expected)].concat();
+        // As often as one likes: what a run had is there again when it ends.
+        for _ in 0..3 {
+            assert_eq!(output(&ledger.call(b"")), answer);
+        }
+    }
+}
+
+/// Grows by as many pages as its input says, and enters itself with one byte less of it.
+const GROWS: &str = r#"(module
+    (import "env" "input" (func $input (param i32 i32) (result i32)))
+    (import "env" "self_address" (func $self (param i32)))
+    (import "env" "call" (func $call (param i32 i32 i32 i64 i64) (result i32)))
+    (import "env" "call_result" (func $result (param i32 i32) (result i32)))
+    (import "env" "output" (func $output (param i32 i32)))
+    (memory (export "memory") 1)
+    (func (export "call") (local $length i32)
+        (local.set $length (call $input (i32.const 100) (i32.const 100)))
+        (if (i32.eqz (local.get $length)) (then (return)))
+        (if (i32.ne (memory.grow (i32.load8_u (i32.const 100))) (i32.const 1)) (then unreachable))
+        (call $self (i32.const 0))
+        (drop (call $call (i32.const 0) (i32.const 101) (i32.sub (local.get $length) (i32.const 1))
+            (i64.const 0) (i64.const -1)))
+        (call $output (i32.const 200) (call $result (i32.const 200) (i32.const 1000)))))"#;
+
+const TOO_MUCH: &str =
+    "trapped: the contracts that wait for each other would have more than 512 pages of memory";
+
+#[test]
+fn what_a_run_grew_by_is_taken_from_those_within_it() {
+    let mut ledger = Ledger::with(GROWS);
+    for _ in 0..2 {
+        // The last run starts with a page and grows by none: 255 + 255 + 1 pages, and so on.
+        for (input, expected) in [
+            ([254, 254].as_slice(), ""),
+            (&[255, 255], TOO_MUCH),
+            (&[254, 253, 1], ""),
+            (&[254, 254, 1], TOO_MUCH),
+            (&[254, 254, 2], "trapped: unreachable code was reached"),
+        ] {
+            let outcome = ledger.run(Entry::Call, input, 20_000_000);
+            let told = output(&outcome);
+            assert_eq!(String::from_utf8_lossy(&told), expected, "{input:?}");
+        }
+    }
+}
