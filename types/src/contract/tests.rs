@@ -132,7 +132,7 @@ fn trap_numbers_are_pinned_and_unknown_ones_are_refused() {
         functions: vec![],
     });
     let mut bytes = trap.encode().to_vec();
-    *bytes.last_mut().unwrap() = 14;
+    *bytes.last_mut().unwrap() = 15;
     assert!(matches!(
         Receipt::decode(&bytes),
         Err(DecodeError::Invalid {
