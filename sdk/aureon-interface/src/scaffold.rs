@@ -48,9 +48,10 @@ pub const TEMPLATES: &[Template] = &[
 
 const SDK: &[(&str, &str)] = files!("aureon-sdk":
     "src/arithmetic.rs" "src/bytes.rs" "src/codec.rs" "src/context.rs" "src/entry.rs" "src/error.rs" "src/guard.rs"
-    "src/hashing.rs" "src/indexed.rs" "src/lib.rs" "src/message.rs" "src/mock.rs" "src/mock/frames.rs" "src/mock/host.rs"
-    "src/mock/state.rs" "src/sandbox.rs" "src/sandbox/link.rs" "src/sandbox/receipt.rs" "src/storage.rs" "src/wasm.rs" "src/wasm/allocator.rs" "src/wasm/host.rs" "src/wasm/panic.rs"
-    "src/wasm/raw.rs");
+    "src/hashing.rs" "src/indexed.rs" "src/lib.rs" "src/message.rs" "src/mock.rs" "src/mock/bounds.rs"
+    "src/mock/frames.rs" "src/mock/host.rs" "src/mock/state.rs" "src/sandbox.rs" "src/sandbox/link.rs"
+    "src/sandbox/receipt.rs" "src/storage.rs" "src/wasm.rs" "src/wasm/allocator.rs" "src/wasm/host.rs"
+    "src/wasm/panic.rs" "src/wasm/raw.rs");
 
 const MACROS: &[(&str, &str)] = files!("aureon-sdk-macros":
     "src/check.rs" "src/expand.rs" "src/json.rs" "src/lib.rs" "src/model.rs" "src/types.rs");

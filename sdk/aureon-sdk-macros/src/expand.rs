@@ -62,7 +62,7 @@ pub fn interface(item: &syn::ItemTrait, functions: &[Function]) -> TokenStream {
     quote! {
         #(#docs)*
         #client
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "a contract need not use all that is made for it")]
         impl #name {
             #(#methods)*
         }
@@ -87,7 +87,7 @@ fn single(entry: &str, function: Option<&Function>) -> TokenStream {
     let entry = format_ident!("{entry}");
     let body = invoke(function);
     quote! {
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "a contract need not use all that is made for it")]
         fn #entry() {
             let input = ::aureon::entry::input();
             let mut arguments = ::aureon::entry::Arguments::new(&input);
@@ -110,7 +110,7 @@ fn dispatch<'a>(entry: &str, functions: impl Iterator<Item = &'a Function>) -> T
         return TokenStream::new();
     }
     quote! {
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "a contract need not use all that is made for it")]
         fn #entry() {
             let input = ::aureon::entry::input();
             let mut arguments = ::aureon::entry::Arguments::new(&input);
@@ -169,7 +169,7 @@ fn exports(contract: &Contract, interface: &str) -> TokenStream {
     let query = export(contract.all(Kind::Query).next().is_some(), "query", "__query");
     quote! {
         #[cfg(target_arch = "wasm32")]
-        #[allow(unsafe_code)]
+        #[allow(unsafe_code, reason = "an export and a custom section need it")]
         const _: () = {
             // Without `#[used]`, which would keep it in the data section too.
             #[unsafe(link_section = "aureon_interface")]
@@ -202,13 +202,13 @@ fn client(contract: &Contract) -> TokenStream {
         /// Calls this contract at an address: from other contracts, and from tests on the mock host.
         #kind
 
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "a contract need not use all that is made for it")]
         impl Client {
             #(#methods)*
         }
 
         #[cfg(not(target_arch = "wasm32"))]
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "a contract need not use all that is made for it")]
         impl Client {
             /// Deploys this contract on the mock host, without a value.
             pub fn deploy(#arguments) -> ::core::result::Result<Self, ::aureon::CallError> {
@@ -266,7 +266,7 @@ fn mock_code(contract: &Contract) -> TokenStream {
 fn client_type(name: &Ident, visibility: &syn::Visibility) -> TokenStream {
     quote! {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "a contract need not use all that is made for it")]
         #visibility struct #name {
             /// The contract.
             pub address: ::aureon::Address,
@@ -276,7 +276,7 @@ fn client_type(name: &Ident, visibility: &syn::Visibility) -> TokenStream {
             pub gas: u64,
         }
 
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "a contract need not use all that is made for it")]
         impl #name {
             /// The contract at an address.
             pub const fn at(address: ::aureon::Address) -> Self {

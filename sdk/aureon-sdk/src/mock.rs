@@ -2,11 +2,12 @@
 //!
 //! A [`Chain`] holds accounts, contracts, storage and events. A client called outside of a contract is a
 //! transaction of the account that [`Chain::act_as`] named last; called inside of one it is a call of that contract.
-//! A call that aborts or panics is undone, as on the chain. There is no gas here, and no wasm: what the machine
-//! limits, only the machine shows.
+//! A call that aborts or panics is undone, as on the chain, and lengths are bounded as there. There is no gas here, and
+//! no wasm: what they limit, only the machine shows.
 //!
 //! There is one chain per thread, as there is one test per thread; [`Chain::new`] starts it afresh.
 
+mod bounds;
 mod frames;
 pub(crate) mod host;
 mod state;

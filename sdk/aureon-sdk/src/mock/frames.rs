@@ -51,6 +51,9 @@ pub fn transaction(
 pub fn run(entry: fn(), frame: Frame) -> Result<Vec<u8>, CallError> {
     let before = STATE.with_borrow(State::clone);
     STATE.with_borrow_mut(|state| {
+        if state.frames.is_empty() {
+            state.logs_before = state.logs.len();
+        }
         if state.frames.len() >= MAX_DEPTH {
             return Err(refused(code::DEPTH_EXCEEDED));
         }

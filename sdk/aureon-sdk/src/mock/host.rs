@@ -8,7 +8,10 @@ use crate::{Address, CallError, Hash, PublicKey, Signature, Vec, sandbox};
 
 use super::frames::{failed, refused, run};
 use super::state::{Frame, Log};
-use super::{Abort, STATE};
+use super::{Abort, STATE, bounds};
+
+/// Holds what is staked; nobody pays it.
+const SYSTEM_ADDRESS: Address = Address([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
 
 /// The frame that is running; a contract's function called directly has none.
 fn frame<T>(read: impl FnOnce(&Frame) -> T) -> T {
@@ -33,7 +36,7 @@ pub fn transfer(to: &Address, amount: u64) -> Result<(), &'static str> {
     let from = writing();
     STATE
         .with_borrow_mut(|state| {
-            if state.codes.contains_key(to) {
+            if state.codes.contains_key(to) || *to == SYSTEM_ADDRESS {
                 return Err(code::RECIPIENT_REFUSED);
             }
             state.pay(from, *to, amount)
@@ -43,11 +46,14 @@ pub fn transfer(to: &Address, amount: u64) -> Result<(), &'static str> {
 
 pub fn store(key: &[u8], value: &[u8]) {
     let contract = writing();
+    bounds::key(key);
+    bounds::value(value);
     STATE.with_borrow_mut(|state| state.storage.insert((contract, key.to_vec()), value.to_vec()));
 }
 
 pub fn load(key: &[u8]) -> Option<Vec<u8>> {
     let contract = self_address();
+    bounds::key(key);
     STATE.with_borrow(|state| state.storage.get(&(contract, key.to_vec())).cloned())
 }
 
@@ -57,6 +63,7 @@ pub fn exists(key: &[u8]) -> bool {
 
 pub fn remove(key: &[u8]) {
     let contract = writing();
+    bounds::key(key);
     STATE.with_borrow_mut(|state| state.storage.remove(&(contract, key.to_vec())));
 }
 
@@ -66,7 +73,13 @@ pub fn emit(topic: &[u8], data: &[u8]) {
         topic: topic.to_vec(),
         data: data.to_vec(),
     };
-    STATE.with_borrow_mut(|state| state.logs.push(log));
+    bounds::topic(topic);
+    bounds::log(data);
+    let count = STATE.with_borrow_mut(|state| {
+        state.logs.push(log);
+        state.logs.len() - state.logs_before
+    });
+    bounds::events(count);
 }
 
 pub fn caller() -> Address {
@@ -86,6 +99,7 @@ pub fn input() -> Vec<u8> {
 }
 
 pub fn output(data: &[u8]) {
+    bounds::output(data);
     STATE.with_borrow_mut(|state| {
         if let Some(frame) = state.frames.last_mut() {
             frame.output = data.to_vec();
@@ -121,18 +135,20 @@ pub fn query(of: &Address, gas: u64, input: &[u8]) -> Result<Vec<u8>, CallError>
 
 /// A call from the running contract or, outside of one, from the current account.
 fn enter(to: &Address, value: u64, input: &[u8], query: bool) -> Result<Vec<u8>, CallError> {
-    let (caller, read_only, code) = STATE.with_borrow(|state| {
+    let (in_contract, caller, read_only, code) = STATE.with_borrow(|state| {
         let running = state.frames.last();
         let caller = running.map_or(state.sender, |frame| frame.contract);
         (
+            running.is_some(),
             caller,
             running.is_some_and(|frame| frame.read_only),
             state.codes.get(to).copied(),
         )
     });
-    if read_only && !query {
+    if read_only && value > 0 {
         abort("a query cannot change anything");
     }
+    bounds::input(input, in_contract)?;
     let code = code.ok_or_else(|| refused(code::NOT_A_CONTRACT))?;
     let entry = if query { code.query } else { Some(code.call) };
     let entry = entry.ok_or_else(|| failed("the contract answers no queries"))?;
@@ -142,7 +158,7 @@ fn enter(to: &Address, value: u64, input: &[u8], query: bool) -> Result<Vec<u8>,
         value,
         input: input.to_vec(),
         output: Vec::new(),
-        read_only: query,
+        read_only: read_only || query,
     };
     run(entry, frame)
 }

@@ -35,6 +35,8 @@ pub struct State {
     pub codes: BTreeMap<Address, Code>,
     pub storage: BTreeMap<(Address, Vec<u8>), Vec<u8>>,
     pub logs: Vec<Log>,
+    /// How many of them are of earlier transactions.
+    pub logs_before: usize,
     pub frames: Vec<Frame>,
     pub sender: Address,
     pub nonce: u64,
@@ -49,6 +51,7 @@ impl State {
             codes: BTreeMap::new(),
             storage: BTreeMap::new(),
             logs: Vec::new(),
+            logs_before: 0,
             frames: Vec::new(),
             sender: Address::ZERO,
             nonce: 0,

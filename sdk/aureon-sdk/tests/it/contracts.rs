@@ -192,3 +192,40 @@ pub mod bank {
         NOTED.get()
     }
 }
+
+/// Goes as far as the machine allows, and one further.
+#[aureon::contract]
+pub mod heavy {
+    use aureon::prelude::*;
+
+    const TEXTS: Map<String, String> = Map::new("texts");
+
+    #[event]
+    pub struct Said {
+        pub text: String,
+    }
+
+    #[call]
+    fn keep(key: String, text: String) {
+        TEXTS.set(&key, &text);
+    }
+
+    #[call]
+    fn say(length: u32, times: u32) {
+        for _ in 0..times {
+            emit(&Said {
+                text: "x".repeat(length as usize),
+            });
+        }
+    }
+
+    #[call]
+    fn answer(length: u32) -> String {
+        "x".repeat(length as usize)
+    }
+
+    #[call]
+    fn pay(to: Address) -> Result<()> {
+        transfer(&to, 0)
+    }
+}

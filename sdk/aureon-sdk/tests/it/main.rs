@@ -9,7 +9,7 @@ mod contracts;
 use aureon::mock::{Chain, MAX_DEPTH};
 use aureon::{Address, PublicKey, Signature, hashing};
 
-use contracts::{bank, probe, second, shelf};
+use contracts::{bank, heavy, probe, second, shelf};
 
 struct World {
     chain: Chain,
@@ -226,4 +226,35 @@ fn a_map_is_listed_and_leaves_nothing_behind() {
         shelf.take(title).unwrap();
     }
     assert_eq!(w.chain.stored_count(shelf.address), 0);
+}
+
+#[test]
+fn what_the_machine_does_not_take_the_mock_does_not_either() {
+    let _w = world();
+    let heavy = heavy::Client::deploy().unwrap();
+    let text = |length: usize| "x".repeat(length);
+    heavy.keep(text(200), text(16_000)).unwrap();
+    heavy.say(4_000, 64).unwrap();
+    // The bound is a transaction's, not the chain's.
+    heavy.say(1, 64).unwrap();
+    heavy.answer(16_000).unwrap();
+    let system = Address([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    for (failed, why) in [
+        (
+            heavy.keep(text(300), text(1)),
+            "in storage has more than 256 bytes",
+        ),
+        (
+            heavy.keep(text(1), text(17_000)),
+            "a stored value of 0 to 16384 bytes",
+        ),
+        (heavy.keep(text(1), text(70_000)), "an input of 0 to 65536 bytes"),
+        (heavy.say(4_100, 1), "an event of 0 to 4096 bytes"),
+        (heavy.say(1, 65), "at most 64 events"),
+        (heavy.answer(17_000).map(|_| ()), "an output of 0 to 16384 bytes"),
+        (heavy.pay(system), "takes no transfer"),
+    ] {
+        let message = failed.unwrap_err().message;
+        assert!(message.contains(why), "{message:?} does not say {why:?}");
+    }
 }

@@ -165,7 +165,7 @@ pub mod names {
         SETTINGS.load()
     }
 
-    /// 3 to 32 of a to z, 0 to 9 and `-`, which stands only between others: no two names look alike.
+    /// 3 to 32 of a to z, 0 to 9 and `-`, which stands only between others: no capitals, no accents.
     fn check_name(name: &str) -> Result<()> {
         ensure!(
             name.len() >= 3 && name.len() <= 32,
