@@ -177,6 +177,7 @@ fn open_stores(options: &Options, chain: Chain) -> Result<Services, StartError> 
         chain,
         blocks: Arc::new(blocks),
         states: Arc::new(states),
+        visitors: Arc::new(machine.for_visitors()),
         machine: Arc::new(machine),
     })
 }

@@ -194,11 +194,13 @@ impl Node {
         believed.balances.extend(self.conjured);
         let state = genesis_state(&believed);
         let states = StateStore::open(states, CACHE_BYTES, FLUSH, chain.genesis_id, &state)?;
+        let machine = self.machine(&genesis, index)?;
         let services = Services {
             chain,
             blocks: Arc::new(blocks),
             states: Arc::new(states),
-            machine: self.machine(&genesis, index)?,
+            visitors: Arc::clone(&machine),
+            machine,
         };
         let (ledger, work) = Ledger::open(services.clone())?;
         let (log, recovered) = ConsensusLog::open(self.disks.log.clone())?;

@@ -16,11 +16,16 @@ use disk::Directory;
 /// run loads them before it is known whether it can pay.
 const MAX_KNOWN: usize = 1 << 16;
 
+/// Bytes that a cache for visitors may hold.
+const VISITORS_BYTES: usize = 32 << 20;
+
 /// Shared by all threads that run the machine.
 #[derive(Debug)]
 pub(crate) struct Cache {
     recent: Mutex<Recent>,
     known: Mutex<Known>,
+    /// For a cache of visitors: the one that it may look into, and leaves as it is.
+    beside: Option<Arc<Cache>>,
     directory: Option<Directory>,
 }
 
@@ -77,7 +82,24 @@ impl Cache {
         Self {
             recent: Mutex::new(recent),
             known: Mutex::default(),
+            beside: None,
             directory: directory.map(|path| Directory::new(path.clone(), options.cache_directory_bytes)),
+        }
+    }
+
+    /// A cache that looks into another one too, and changes nothing in it.
+    pub(crate) fn beside(other: Arc<Self>) -> Self {
+        let recent = Recent {
+            modules: HashMap::new(),
+            bytes: 0,
+            most: VISITORS_BYTES,
+            clock: 0,
+        };
+        Self {
+            recent: Mutex::new(recent),
+            known: Mutex::default(),
+            beside: Some(other),
+            directory: None,
         }
     }
 
@@ -86,7 +108,20 @@ impl Cache {
         if let Some(compiled) = lock(&self.recent).get(code_hash) {
             return Some(compiled);
         }
-        let compiled = self.directory.as_ref()?.load(code_hash)?;
+        let compiled = match &self.beside {
+            Some(other) => {
+                if let Some(compiled) = lock(&other.recent).peek(code_hash) {
+                    return Some(compiled);
+                }
+                other.directory.as_ref()?.load(code_hash)?
+            }
+            None => {
+                let directory = self.directory.as_ref()?;
+                let compiled = directory.load(code_hash)?;
+                directory.renew(code_hash);
+                compiled
+            }
+        };
         Some(self.keep(*code_hash, compiled))
     }
 
@@ -115,6 +150,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Recent {
+    /// Not a use.
+    fn peek(&self, code_hash: &Hash) -> Option<Arc<Compiled>> {
+        self.modules
+            .get(code_hash)
+            .map(|(compiled, _)| Arc::clone(compiled))
+    }
+
     fn get(&mut self, code_hash: &Hash) -> Option<Arc<Compiled>> {
         self.clock += 1;
         let (compiled, used) = self.modules.get_mut(code_hash)?;

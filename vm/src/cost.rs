@@ -17,6 +17,12 @@ pub const BULK_BYTES_SHIFT: u32 = 3;
 pub const TABLE_ELEMENT_SHIFT: u32 = 3;
 /// An element of a table, and 8 bytes of a data segment, put in place at the start.
 pub const START_ELEMENT: u64 = 8;
+/// A function of the module's own: each instance has an entry for it.
+pub const START_FUNCTION: u64 = 8;
+/// A global, a data or an element segment: each instance has a record of it.
+pub const START_RECORD: u64 = 40;
+/// An imported function: it is made and compared with the import for each instance.
+pub const START_IMPORT: u64 = 150;
 /// Locals that a function clears for one unit, beyond those that a call pays for.
 pub const LOCALS_PER_UNIT: u64 = 4;
 /// Locals that a call pays for.

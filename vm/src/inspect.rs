@@ -276,13 +276,37 @@ pub(crate) fn is_reserved(name: &str) -> bool {
     name.starts_with("aureon_")
 }
 
-/// Gas before the first instruction.
-pub(crate) fn start_gas(loaded_bytes: u64, pages: u64, table_elements: u64, data_bytes: u64) -> u64 {
-    // All four are bounded by limits: no overflow.
-    cost::ENTER
-        + loaded_bytes * cost::CODE_BYTE
-        + pages * cost::MEMORY_PAGE
-        + (table_elements + data_bytes / 8) * cost::START_ELEMENT
+/// What every instance of a module is made of.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Start {
+    /// Bytes of functions' bodies and data segments.
+    pub(crate) loaded_bytes: u64,
+    /// The module's own functions.
+    pub(crate) functions: u64,
+    /// Imported functions.
+    pub(crate) imports: u64,
+    /// Globals, data segments and element segments.
+    pub(crate) records: u64,
+    /// Pages of memory.
+    pub(crate) pages: u64,
+    /// Elements of the table and of element segments.
+    pub(crate) table_elements: u64,
+    /// Bytes of active data segments.
+    pub(crate) data_bytes: u64,
+}
+
+impl Start {
+    /// Gas before the first instruction.
+    pub(crate) fn gas(&self) -> u64 {
+        // All of them are bounded by limits: no overflow.
+        cost::ENTER
+            + self.loaded_bytes * cost::CODE_BYTE
+            + self.functions * cost::START_FUNCTION
+            + self.imports * cost::START_IMPORT
+            + self.records * cost::START_RECORD
+            + self.pages * cost::MEMORY_PAGE
+            + (self.table_elements + self.data_bytes / 8) * cost::START_ELEMENT
+    }
 }
 
 pub(crate) fn is_entry(name: &str) -> Option<Entry> {

@@ -75,6 +75,15 @@ impl Machine {
         })
     }
 
+    /// A machine beside this one for what nobody pays: it uses what this one has compiled, but keeps what it compiles
+    /// itself in a small cache of its own, and nothing on the disk.
+    #[must_use]
+    pub fn for_visitors(&self) -> Self {
+        Self {
+            cache: Arc::new(Cache::beside(Arc::clone(&self.cache))),
+        }
+    }
+
     /// Whether `code` may be stored as a contract, and what it offers. Does not compile it.
     pub fn check(&self, code: &[u8]) -> Result<CodeReport, CodeFault> {
         inspect(code, Rules::Contract).map(|(report, _)| report)

@@ -16,8 +16,8 @@ use aureon_types::{
 use aureon_vm::{self as vm, UnknownCostTable};
 use bytes::Bytes;
 
-/// The contract machine of a node. One for everything that it executes, estimates and answers: they share the
-/// compiled modules.
+/// The contract machine of a node: one for what it executes, and beside it one for what it estimates and answers, which
+/// takes compiled modules from the first and gives it none.
 #[derive(Debug)]
 pub struct Contracts {
     machine: vm::Machine,
@@ -35,6 +35,15 @@ impl Contracts {
             ..vm::Options::default()
         })?;
         Ok(Self { machine, cost_table })
+    }
+
+    /// The same for clients' questions.
+    #[must_use]
+    pub fn for_visitors(&self) -> Self {
+        Self {
+            machine: self.machine.for_visitors(),
+            cost_table: self.cost_table,
+        }
     }
 }
 

@@ -92,7 +92,7 @@ impl NodeHandle {
     pub fn query_contract(&self, question: Question<'_>) -> Result<At<Answer>, ReadError> {
         let head = self.published_head();
         let block = self.block_info(head.head.height, head.head.timestamp_ms);
-        let machine = self.services.machine.as_ref();
+        let machine = self.services.visitors.as_ref();
         let found = contracts::query(&head.view, machine, block, question);
         at(&head, found)
     }
@@ -110,14 +110,14 @@ impl NodeHandle {
             .timestamp_ms
             .saturating_add(self.genesis().block_time_ms);
         let block = self.block_info(head.head.height.saturating_add(1), time);
-        let machine = self.services.machine.as_ref();
+        let machine = self.services.visitors.as_ref();
         let found = contracts::estimate(&head.view, machine, block, sender, action, max_gas);
         at(&head, found)
     }
 
     /// Whether code may be deployed here. Takes as long as checking half a megabyte takes.
     pub fn check_code(&self, code: &[u8]) -> Result<CodeReport, CodeFault> {
-        self.services.machine.check(code)
+        self.services.visitors.check(code)
     }
 
     fn block_info(&self, height: u64, timestamp_ms: u64) -> BlockInfo {

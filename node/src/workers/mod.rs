@@ -30,8 +30,10 @@ pub struct Services {
     pub blocks: Arc<BlockStore>,
     /// Written behind it.
     pub states: Arc<StateStore>,
-    /// Runs contracts.
+    /// Runs contracts for the ledger.
     pub machine: Arc<dyn ContractMachine>,
+    /// The same for the questions of clients: what they compile pushes nothing out of the ledger's caches.
+    pub visitors: Arc<dyn ContractMachine>,
 }
 
 /// A monotonic clock for time budgets.

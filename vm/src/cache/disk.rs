@@ -106,6 +106,15 @@ impl Directory {
         unsafe { compile::load(code.to_vec(), imports, terms) }
     }
 
+    /// Makes the module's file the youngest, so that it is the last to go.
+    pub(super) fn renew(&self, code_hash: &Hash) {
+        let file = fs::File::options()
+            .append(true)
+            .open(self.file(&self.key(code_hash)));
+        // If it cannot be, the module goes earlier.
+        let _ = file.and_then(|file| file.set_modified(SystemTime::now()));
+    }
+
     /// Writes the module beside its name and moves it there, so that no one reads half of it.
     pub(super) fn store(&self, code_hash: &Hash, compiled: &Compiled) {
         let _ = self.try_store(code_hash, compiled);

@@ -4,9 +4,7 @@ use wasmer::sys::wasmparser::{
     CompositeInnerType, DataKind, ElementItems, ExternalKind, FuncType, Payload, TableInit, TypeRef, ValType,
 };
 
-use super::{
-    CodeFault, CodeReport, Limit, Rules, invalid, is_entry, is_memory, is_reserved, start_gas, within,
-};
+use super::{CodeFault, CodeReport, Limit, Rules, Start, invalid, is_entry, is_memory, is_reserved, within};
 use crate::abi::{self, HostFunction, Number};
 
 /// What was seen of a module so far.
@@ -23,11 +21,8 @@ pub(super) struct Counts {
     globals: u64,
     tables: u64,
     memories: u64,
-    pages: u64,
-    elements: u64,
-    data_bytes: u64,
-    /// Bodies of functions and data segments.
-    loaded_bytes: u64,
+    /// What instances are made of, as far as it was seen.
+    start: Start,
     custom_sections: u64,
     custom_bytes: u64,
     values: u64,
@@ -95,6 +90,7 @@ impl Counts {
             Payload::FunctionSection(functions) => {
                 let all = self.functions.len() as u64 + u64::from(functions.count());
                 self.note(Limit::Functions, all)?;
+                self.start.functions += u64::from(functions.count());
                 for ty in functions.clone() {
                     self.functions.push(ty.map_err(invalid)?);
                 }
@@ -117,6 +113,7 @@ impl Counts {
             }
             Payload::GlobalSection(globals) => {
                 self.globals += u64::from(globals.count());
+                self.start.records += u64::from(globals.count());
                 self.note(Limit::Globals, self.globals)?;
             }
             Payload::ExportSection(exports) => {
@@ -128,27 +125,29 @@ impl Counts {
             }
             Payload::ElementSection(segments) => {
                 self.note(Limit::ElementSegments, u64::from(segments.count()))?;
+                self.start.records += u64::from(segments.count());
                 for segment in segments.clone() {
                     let count = match segment.map_err(invalid)?.items {
                         ElementItems::Functions(items) => items.count(),
                         ElementItems::Expressions(_, items) => items.count(),
                     };
-                    self.elements += u64::from(count);
+                    self.start.table_elements += u64::from(count);
                 }
             }
             Payload::DataSection(segments) => {
                 self.note(Limit::DataSegments, u64::from(segments.count()))?;
+                self.start.records += u64::from(segments.count());
                 for segment in segments.clone() {
                     let segment = segment.map_err(invalid)?;
-                    self.loaded_bytes += segment.data.len() as u64;
+                    self.start.loaded_bytes += segment.data.len() as u64;
                     if matches!(segment.kind, DataKind::Active { .. }) {
-                        self.data_bytes += segment.data.len() as u64;
+                        self.start.data_bytes += segment.data.len() as u64;
                     }
                 }
             }
             Payload::CodeSectionEntry(body) => {
                 let range = body.range();
-                self.loaded_bytes += range.end.saturating_sub(range.start);
+                self.start.loaded_bytes += range.end.saturating_sub(range.start);
             }
             Payload::CustomSection(custom) => {
                 self.custom_sections += 1;
@@ -171,13 +170,13 @@ impl Counts {
 
     fn table(&mut self, initial: u64) -> Result<(), CodeFault> {
         self.tables += 1;
-        self.elements += initial;
+        self.start.table_elements += initial;
         self.note(Limit::TableElements, initial)
     }
 
     fn memory(&mut self, initial: u64) -> Result<(), CodeFault> {
         self.memories += 1;
-        self.pages += initial;
+        self.start.pages += initial;
         self.note(Limit::MemoryPages, initial)
     }
 
@@ -210,6 +209,7 @@ impl Counts {
         }
         self.functions.push(index);
         self.imports.push(function);
+        self.start.imports += 1;
         Ok(())
     }
 
@@ -251,7 +251,7 @@ impl Counts {
             }
         }
         Ok(CodeReport {
-            start_gas: start_gas(self.loaded_bytes, self.pages, self.elements, self.data_bytes),
+            start_gas: self.start.gas(),
             entries: self.entries,
             exports: self.exports,
             imports: self.imports,

@@ -116,3 +116,103 @@ fn an_unknown_cost_table_is_refused() {
     .unwrap_err();
     assert!(error.to_string().contains("version 2 is unknown"), "{error}");
 }
+
+/// Contract number `n`: it answers that number.
+fn numbered(n: u8) -> bytes::Bytes {
+    crate::ledger::wat(&format!(
+        r#"(module (import "env" "output" (func $output (param i32 i32))) (memory (export "memory") 1)
+        (data (i32.const 0) "\{n:02x}") (func (export "call") (call $output (i32.const 0) (i32.const 1))))"#
+    ))
+}
+
+/// A ledger whose contract 1 has the code that is run.
+struct Runner(Ledger);
+
+impl Runner {
+    fn new(options: &Options) -> Self {
+        let mut ledger = Ledger::of(numbered(0));
+        ledger.machine = Machine::new(options).unwrap();
+        Self(ledger)
+    }
+
+    /// Runs contract number `n`, and tells whether the machine asked for its code.
+    fn asks(&mut self, n: u8) -> bool {
+        self.0.codes.insert(crate::ledger::address(1), numbered(n));
+        let before = self.0.loads;
+        assert_eq!(output(&self.0.call(b"")), [n].as_slice());
+        self.0.loads > before
+    }
+}
+
+#[test]
+fn in_memory_the_least_recently_used_module_goes_first() {
+    // Room for two: each takes 64 KiB and twice its code.
+    let mut runner = Runner::new(&Options {
+        cache_bytes: 150_000,
+        ..Options::default()
+    });
+    assert!(runner.asks(1) && runner.asks(2) && !runner.asks(1));
+    assert!(runner.asks(3), "and the second goes");
+    assert!(!runner.asks(1) && !runner.asks(3));
+    assert!(runner.asks(2), "and the first goes");
+    assert!(!runner.asks(3) && runner.asks(1));
+}
+
+#[test]
+fn on_disk_the_bytes_are_bounded_and_what_was_read_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = |most: u64| Options {
+        cache_bytes: 1,
+        cache_directory: Some(directory.path().to_path_buf()),
+        cache_directory_bytes: most,
+        ..Options::default()
+    };
+    let files = || {
+        let files = fs::read_dir(directory.path()).unwrap();
+        files.map(|file| file.unwrap()).collect::<Vec<_>>()
+    };
+    assert!(Runner::new(&options(1 << 20)).asks(1));
+    let length = files()[0].metadata().unwrap().len();
+    // Room for two and a half.
+    let mut runner = Runner::new(&options(length * 5 / 2));
+    assert!(runner.asks(2));
+    for (file, age) in files().iter().zip([2_000, 1_000]) {
+        let then = std::time::SystemTime::now() - std::time::Duration::from_secs(age);
+        let file = fs::File::options().append(true).open(file.path()).unwrap();
+        file.set_modified(then).unwrap();
+    }
+    // Both are old, and the first is read again.
+    assert!(!runner.asks(1));
+    assert!(runner.asks(3), "and the second goes");
+    let total: u64 = files().iter().map(|file| file.metadata().unwrap().len()).sum();
+    assert!(files().len() == 2 && total <= length * 5 / 2, "{total}");
+    assert!(!runner.asks(1));
+    assert!(runner.asks(2));
+}
+
+#[test]
+fn visitors_take_what_is_there_and_leave_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut ledger = Runner::new(&Options {
+        cache_bytes: 150_000,
+        cache_directory: Some(directory.path().to_path_buf()),
+        ..Options::default()
+    });
+    assert!(ledger.asks(1) && ledger.asks(2));
+    let mut visitor = Runner::new(&Options::default());
+    visitor.0.machine = ledger.0.machine.for_visitors();
+    assert!(!visitor.asks(1), "the ledger has it");
+    for n in 10..20 {
+        assert!(visitor.asks(n));
+        assert!(!visitor.asks(n), "the visitors' own cache has it");
+    }
+    assert!(visitor.0.machine.accept(&numbered(30)).is_ok());
+    assert_eq!(
+        fs::read_dir(directory.path()).unwrap().count(),
+        2,
+        "nothing on the disk"
+    );
+    // Neither did it push anything out of memory.
+    fs::remove_dir_all(directory.path()).unwrap();
+    assert!(!ledger.asks(1) && !ledger.asks(2));
+}

@@ -13,18 +13,31 @@ fn used(ledger: &mut Ledger, input: &[u8]) -> u64 {
 
 #[test]
 fn a_run_pays_for_what_it_starts_with() {
+    // A function of two bytes: no locals, and `end`.
+    let least = cost::ENTER + 2 * cost::CODE_BYTE + cost::START_FUNCTION;
+    let record = cost::START_RECORD;
     for (parts, expected) in [
-        // Two bytes of code (no locals, and `end`), 1 for each.
-        ("", 5_000 + 2),
-        ("(memory 3)", 5_000 + 2 + 3 * 4_000),
-        ("(table 10 funcref)", 5_000 + 2 + 10 * 8),
-        ("(table 10 funcref) (elem (i32.const 0) 0 0)", 5_000 + 2 + 12 * 8),
+        ("", least),
+        ("(memory 3)", least + 3 * 4_000),
+        ("(table 10 funcref)", least + 10 * 8),
+        (
+            "(table 10 funcref) (elem (i32.const 0) 0 0)",
+            least + record + 12 * 8,
+        ),
         (
             "(memory 1) (data (i32.const 0) \"0123456789012345\")",
-            5_000 + 2 + 16 + 4_000 + 2 * 8,
+            least + record + 16 + 4_000 + 2 * 8,
         ),
         // What is put in place only later is paid then.
-        ("(memory 1) (data \"0123456789012345\")", 5_000 + 2 + 16 + 4_000),
+        (
+            "(memory 1) (data \"0123456789012345\")",
+            least + record + 16 + 4_000,
+        ),
+        (
+            "(global i64 (i64.const 1)) (global i64 (i64.const 1))",
+            least + 2 * record,
+        ),
+        ("(func) (func)", least + 2 * (cost::START_FUNCTION + 2)),
     ] {
         let text = format!(r#"(module (func (export "call")) {parts})"#);
         let mut ledger = Ledger::with(&text);
@@ -126,6 +139,19 @@ fn prices() -> Vec<(HostFunction, &'static str, u64)> {
 }
 
 #[test]
+fn an_import_is_paid_at_the_start() {
+    let start = |imports: usize| {
+        let imports = r#"(import "env" "value" (func (result i64)))"#.repeat(imports);
+        let text = format!(r#"(module {imports} (memory (export "memory") 1) (func (export "call")))"#);
+        let report = crate::ledger::machine()
+            .check(&crate::ledger::wat(&text))
+            .unwrap();
+        report.start_gas
+    };
+    assert_eq!(start(3) - start(1), 2 * cost::START_IMPORT);
+}
+
+#[test]
 fn each_host_function_has_its_price() {
     let prices = prices();
     assert_eq!(prices.len(), HostFunction::ALL.len());
@@ -192,7 +218,7 @@ fn what_a_longer_value_costs_and_a_nested_call_uses_is_paid() {
     // Its function has 5 bytes.
     assert_eq!(
         used(&mut somebody, b"") - nobody,
-        cost::ENTER + 5 * cost::CODE_BYTE + 4
+        cost::ENTER + cost::START_FUNCTION + 5 * cost::CODE_BYTE + 4
     );
 }
 

@@ -124,6 +124,7 @@ impl Machine {
         let state = genesis_state(&genesis);
         let services = Services {
             machine: Arc::new(Contracts::new(&genesis, None).unwrap()),
+            visitors: Arc::new(Contracts::new(&genesis, None).unwrap()),
             blocks: Arc::new(
                 BlockStore::open(disks.blocks.backend("blocks"), 1 << 20, chain.genesis_id).unwrap(),
             ),
