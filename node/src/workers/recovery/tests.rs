@@ -62,10 +62,12 @@ fn services(directory: &tempfile::TempDir, machine: Fussy) -> Services {
         genesis,
         &state,
     );
+    let machine = Arc::new(machine);
     Services {
+        visitors: Arc::<Fussy>::clone(&machine),
         blocks: Arc::new(BlockStore::open(file("blocks.redb"), 1 << 20, genesis).unwrap()),
         states: Arc::new(states.unwrap()),
-        machine: Arc::new(machine),
+        machine,
         chain,
     }
 }
