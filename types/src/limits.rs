@@ -8,6 +8,9 @@ pub const MAX_FRAME_BYTES: usize = MAX_BLOCK_BYTES + (1 << 20);
 pub const MAX_TRANSACTION_BYTES: usize = 640 << 10;
 /// Largest batch of transactions in one gossip message, in bytes.
 pub const MAX_TRANSACTION_BATCH_BYTES: usize = 1 << 20;
+/// Most bytes of the receipts of a block, as [`crate::Receipt::size`] counts them: a transaction with which
+/// there would be more has no room in the block.
+pub const MAX_RECEIPTS_BYTES: usize = 32 << 20;
 /// Most validators in a set: a certificate of all of them must stay small beside a block.
 pub const MAX_VALIDATORS: usize = 1_000;
 /// Largest `genesis.json`, in bytes.

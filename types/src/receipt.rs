@@ -7,7 +7,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::{
-    Address, Amount, ContractFault, DecodeError, Event, Hash, TransactionId, TrapCode,
+    Address, Amount, ContractFault, DecodeError, Event, Hash, TransactionId,
     limits::{MAX_EVENTS, MAX_RETURN_BYTES},
     merkle, strict,
 };
@@ -15,6 +15,12 @@ use crate::{
 pub use crate::refusal::RefusalCode;
 
 const WHAT: &str = "receipt";
+/// What a receipt has beside what contracts said: identifiers and numbers.
+const RECEIPT_FRAME_BYTES: usize = 128;
+/// The names of functions, or why code is refused.
+const FAULT_BYTES: usize = 1_088;
+/// What an event has beside topic and data.
+const EVENT_FRAME_BYTES: usize = 40;
 
 /// Why an included transaction failed. Its `Display` is the sentence shown to people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,6 +145,28 @@ impl Receipt {
         .into()
     }
 
+    /// A bound of the length of [`Self::encode`] that is quickly had: what contracts said, and a fixed number
+    /// for each part around it. Part of consensus: see [`crate::limits::MAX_RECEIPTS_BYTES`].
+    pub fn size(&self) -> usize {
+        let events = self.events.iter().map(|event| {
+            let said = event.topic.len().saturating_add(event.data.len());
+            said.saturating_add(EVENT_FRAME_BYTES)
+        });
+        // What a block does not commit to counts with its limit: it may differ.
+        let said = match &self.failure {
+            Some(Failure::Contract { fault, .. }) => match fault {
+                ContractFault::Abort { message } => message.len(),
+                ContractFault::Trap { .. } | ContractFault::InvalidCode { .. } => FAULT_BYTES,
+                _ => 0,
+            },
+            _ => 0,
+        };
+        events
+            .fold(RECEIPT_FRAME_BYTES, usize::saturating_add)
+            .saturating_add(self.return_data.len())
+            .saturating_add(said)
+    }
+
     /// Strict.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let message: proto::Receipt = strict::decode(WHAT, bytes)?;
@@ -160,29 +188,24 @@ impl Receipt {
         })
     }
 
-    /// The leaf of the receipt tree; `encoded` is what [`Self::encode`] gave. It covers that, but not the
-    /// names of the functions in which a contract trapped: a machine finds them by walking its native
-    /// stack, which systems do differently, and no two may disagree about a block for that.
+    /// The leaf of the receipt tree; `encoded` is what [`Self::encode`] gave. It covers that without two
+    /// things that are for people. The names of the functions in which a contract trapped: a machine finds
+    /// them by walking its native stack, which systems do differently. And the words by which code is
+    /// refused: some are the parser's, and its next version may say the same in others. No two nodes may
+    /// disagree about a block for that.
     pub fn leaf(&self, encoded: &[u8]) -> Hash {
-        match &self.failure {
-            Some(Failure::Contract {
-                contract,
-                fault: ContractFault::Trap { code, functions },
-            }) if !functions.is_empty() => merkle::leaf(&[&self.nameless(*contract, *code).encode()]),
-            _ => merkle::leaf(&[encoded]),
-        }
-    }
-
-    /// The same without the names of functions.
-    fn nameless(&self, contract: Address, code: TrapCode) -> Self {
-        let functions = Vec::new();
-        Self {
-            failure: Some(Failure::Contract {
-                contract,
-                fault: ContractFault::Trap { code, functions },
-            }),
+        let Some(Failure::Contract { contract, fault }) = &self.failure else {
+            return merkle::leaf(&[encoded]);
+        };
+        let Some(fault) = fault.committed() else {
+            return merkle::leaf(&[encoded]);
+        };
+        let contract = *contract;
+        let bare = Self {
+            failure: Some(Failure::Contract { contract, fault }),
             ..self.clone()
-        }
+        };
+        merkle::leaf(&[&bare.encode()])
     }
 }
 
@@ -262,6 +285,13 @@ fn refusal_code(number: i32) -> Result<RefusalCode, DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        TrapCode,
+        limits::{
+            MAX_EVENT_DATA_BYTES, MAX_EVENT_TOPIC_BYTES, MAX_FAULT_FUNCTION_BYTES, MAX_FAULT_FUNCTIONS,
+            MAX_FAULT_TEXT_BYTES,
+        },
+    };
 
     #[test]
     fn receipts_come_back_as_they_were() {
@@ -288,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leaf_covers_the_receipt_but_not_the_names_of_functions() {
+    fn a_leaf_covers_the_receipt_but_not_what_is_only_said_to_people() {
         let trapped = |code, functions: &[&str]| {
             let fault = ContractFault::Trap {
                 code,
@@ -306,6 +336,53 @@ mod tests {
         assert_eq!(named, bare);
         assert_ne!(named_bytes, bytes);
         assert_ne!(trapped(TrapCode::BadPointer, &["inner"]).0, bare);
+        let refused = |reason: &str| {
+            let reason = reason.to_owned();
+            let failure = Some(Failure::Contract {
+                contract: Address([2; 20]),
+                fault: ContractFault::InvalidCode { reason },
+            });
+            let receipt = Receipt::plain(TransactionId([1; 32]), 21_000, Amount(21_000), failure);
+            receipt.leaf(&receipt.encode())
+        };
+        assert_eq!(refused("one way to say it"), refused("another"));
+        assert_ne!(refused(""), bare);
+    }
+
+    #[test]
+    fn a_receipt_is_never_longer_than_its_size() {
+        let receipt = |failure| Receipt {
+            contract: Some(Address([3; 20])),
+            ..Receipt::plain(TransactionId([1; 32]), u64::MAX, Amount(u64::MAX), failure)
+        };
+        let trap = ContractFault::Trap {
+            code: TrapCode::TooManyEvents,
+            functions: vec!["f".repeat(MAX_FAULT_FUNCTION_BYTES); MAX_FAULT_FUNCTIONS],
+        };
+        let text = "x".repeat(MAX_FAULT_TEXT_BYTES);
+        let faults = [
+            trap,
+            ContractFault::Abort {
+                message: text.clone(),
+            },
+            ContractFault::InvalidCode { reason: text },
+        ];
+        for fault in faults {
+            let contract = Address([2; 20]);
+            let failed = receipt(Some(Failure::Contract { contract, fault }));
+            assert!(failed.encode().len() <= failed.size());
+        }
+        let event = Event {
+            contract: Address([2; 20]),
+            topic: Bytes::from(vec![1; MAX_EVENT_TOPIC_BYTES]),
+            data: Bytes::from(vec![1; MAX_EVENT_DATA_BYTES]),
+        };
+        let told = Receipt {
+            return_data: Bytes::from(vec![1; MAX_RETURN_BYTES]),
+            events: vec![event; MAX_EVENTS],
+            ..receipt(None)
+        };
+        assert!(told.encode().len() <= told.size());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use aureon_types::{
     Account, Action, Address, Amount, Failure, GenesisId, Hash, Receipt, RefusalCode, StateChanges,
-    VerifiedTransaction, account::SYSTEM_ADDRESS, merkle,
+    VerifiedTransaction, account::SYSTEM_ADDRESS, limits::MAX_RECEIPTS_BYTES, merkle,
 };
 use bytes::Bytes;
 
@@ -54,6 +54,8 @@ pub struct BlockExecutor<'a, R> {
     gas_used: u64,
     fees: Amount,
     receipts: Vec<Receipt>,
+    /// By [`Receipt::size`].
+    receipts_bytes: usize,
 }
 
 /// What a block did.
@@ -97,6 +99,7 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
             gas_used: 0,
             fees: Amount::ZERO,
             receipts: Vec::new(),
+            receipts_bytes: 0,
         }
     }
 
@@ -120,11 +123,33 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
     /// Executes one transaction. If it is inapplicable, the block is as if it had not been tried.
     pub fn execute(&mut self, transaction: &VerifiedTransaction) -> Result<&Receipt, ExecutionError> {
         let charged = self.check(transaction)?;
-        let receipt = self.run(transaction, &charged)?;
+        let checkpoint = self.overlay.checkpoint();
+        let executed = self.run(transaction, &charged);
+        let weighed = executed.and_then(|receipt| Ok((self.weigh(&receipt)?, receipt)));
+        let (receipts_bytes, receipt) = match weighed {
+            Ok(done) => done,
+            Err(error) => {
+                self.overlay.revert(checkpoint);
+                return Err(error);
+            }
+        };
+        self.receipts_bytes = receipts_bytes;
         self.overlay.keep();
         self.gas_used = self.gas_used.saturating_add(receipt.gas_used);
         self.fees = Amount(self.fees.0.saturating_add(receipt.fee.0));
         Ok(self.receipts.push_mut(receipt))
+    }
+
+    /// About how many bytes the receipts have with this one.
+    fn weigh(&self, receipt: &Receipt) -> Result<usize, Inapplicable> {
+        let (bytes, limit) = (
+            self.receipts_bytes.saturating_add(receipt.size()),
+            MAX_RECEIPTS_BYTES,
+        );
+        if bytes > limit {
+            return Err(Inapplicable::ReceiptsFull { bytes, limit });
+        }
+        Ok(bytes)
     }
 
     fn check(&mut self, signed: &VerifiedTransaction) -> Result<Chargeable, ExecutionError> {

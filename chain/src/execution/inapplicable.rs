@@ -62,6 +62,17 @@ pub enum Inapplicable {
         /// The transaction's.
         gas_price: u64,
     },
+    /// The receipts of a block may not grow for ever.
+    #[error("with its receipt those of the block would have {bytes} bytes, at most {limit} are allowed")]
+    ReceiptsFull {
+        /// With the transaction's.
+        bytes: usize,
+        /// [`aureon_types::limits::MAX_RECEIPTS_BYTES`].
+        limit: usize,
+    },
+    /// Nobody can say what it does. Found by who builds a block, who leaves it out.
+    #[error("the contract machine failed on it")]
+    MachineFailed,
     /// The sender could not pay the highest fee.
     #[error("the fee can be up to {max_fee} base units, the sender has {balance}")]
     CannotPayFee {

@@ -182,6 +182,10 @@ impl<'a, V: StateReader> Selection<'a, V> {
                 self.executor.lower_gas_limit(self.max_gas);
                 self.chosen.push(candidate);
             }
+            // Whatever is wrong with the machine: one transaction must not keep us from building.
+            Err(ExecutionError::State(StateError::Machine(_))) => {
+                self.stale.push((candidate.id(), Inapplicable::MachineFailed));
+            }
             Err(ExecutionError::State(error)) => return Err(error),
             Err(ExecutionError::Inapplicable(reason)) => self.on_inapplicable(&candidate, reason)?,
         }
@@ -206,6 +210,9 @@ impl<'a, V: StateReader> Selection<'a, V> {
                 return Ok(());
             }
         }
+        if let Inapplicable::ReceiptsFull { .. } = reason {
+            self.on_misfit();
+        }
         if self.is_final(candidate, reason)? {
             self.stale.push((candidate.id(), reason));
         }
@@ -223,13 +230,16 @@ impl<'a, V: StateReader> Selection<'a, V> {
             Inapplicable::NonceTooLow { given, .. } => {
                 given < self.executor.nonce_before(&candidate.sender())?
             }
-            Inapplicable::NonceTooHigh { .. } | Inapplicable::CannotPayFee { .. } => false,
+            Inapplicable::NonceTooHigh { .. }
+            | Inapplicable::CannotPayFee { .. }
+            | Inapplicable::ReceiptsFull { .. } => false,
             Inapplicable::NoRoom { .. }
             | Inapplicable::Expired { .. }
             | Inapplicable::NonceExhausted(_)
             | Inapplicable::SenderHasCode(_)
             | Inapplicable::SystemAccount
             | Inapplicable::Underpriced { .. }
+            | Inapplicable::MachineFailed
             | Inapplicable::FeeOverflow { .. } => true,
         })
     }

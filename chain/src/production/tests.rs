@@ -1,14 +1,16 @@
 //! What the builder takes, leaves and throws away.
 
 use aureon_types::{
-    Action, Address, Amount, BlockId, Transaction, limits::MAX_CODE_BYTES, transaction::TRANSFER_GAS,
+    Action, Address, Amount, BlockId, Transaction,
+    limits::{MAX_CODE_BYTES, MAX_EVENTS, MAX_RECEIPTS_BYTES},
+    transaction::TRANSFER_GAS,
 };
 
 use super::*;
 use crate::{
     execution::contracts::{
-        Entry,
-        script::{ScriptMachine, code},
+        CodeFault, CodeReport, ContractHost, Entry, Run, RunEnd, RunOutcome,
+        script::{Op, ScriptMachine, code, encode},
     },
     import::HeightEngine,
     production::{self, BuildLimits},
@@ -304,4 +306,84 @@ fn the_largest_deployment_is_included_after_failed_rounds() {
     assert_eq!(built(limits, vec![larger.clone()]), []);
     (0..32).for_each(|_| limits.on_good_block());
     assert_eq!(built(limits, vec![larger.clone()]), [larger.id()]);
+}
+
+/// A machine that fails on everything that it runs.
+struct Broken;
+
+impl ContractMachine for Broken {
+    fn check(&self, code: &[u8]) -> Result<CodeReport, CodeFault> {
+        ScriptMachine.check(code)
+    }
+
+    fn run(&self, _: Run<'_>, _: &mut dyn ContractHost) -> RunOutcome {
+        RunOutcome {
+            gas_used: 0,
+            refund: 0,
+            end: RunEnd::Broken("no memory".to_owned()),
+        }
+    }
+}
+
+#[test]
+fn a_transaction_on_which_the_machine_fails_is_left_out_and_changes_nothing() {
+    let deployment = Transaction {
+        gas_limit: 1_000_000,
+        action: Action::Deploy {
+            code: code(&[Entry::Deploy], "x"),
+            input: Bytes::new(),
+            upgradable: false,
+            value: Amount(7),
+        },
+        ..transfer(1, 0)
+    };
+    let (bad, good) = (sign(1, &deployment), sign(1, &transfer(1, 0)));
+    let candidates = [bad.clone(), good.clone()];
+    let built = build(&state(), &Broken, &params(), candidates, &mut || false).unwrap();
+    assert_eq!(included(&built), [good.id()]);
+    assert_eq!(built.stale, [(bad.id(), Inapplicable::MachineFailed)]);
+    let alone = build(&state(), &NoCode, &params(), [good], &mut || false).unwrap();
+    assert_eq!(built.executed.changes(), alone.executed.changes());
+}
+
+/// Fewer than would fit by gas and bytes.
+#[test]
+fn the_receipts_of_a_block_are_bounded() {
+    let state = MemoryState::with((1..=2).map(|seed| (key(seed).address(), 1_000_000_000_000_000)));
+    let told = Transaction {
+        gas_limit: 10_000_000,
+        action: Action::Deploy {
+            code: code(&[Entry::Deploy], "x"),
+            input: encode(&vec![Op::Emit(1, 4_096); MAX_EVENTS]),
+            upgradable: false,
+            value: Amount::ZERO,
+        },
+        ..transfer(1, 0)
+    };
+    let of = |nonce| {
+        sign(
+            1,
+            &Transaction {
+                nonce,
+                ..told.clone()
+            },
+        )
+    };
+    let mut params = BuildParams {
+        rules: HeightRules {
+            gas_limit: u64::MAX,
+            ..rules()
+        },
+        ..params()
+    };
+    params.parent.state_root = state.root();
+    let candidates = (0..200).map(of).chain([sign(2, &transfer(2, 0))]);
+    let built = build(&state, &ScriptMachine, &params, candidates, &mut || false).unwrap();
+    let receipts = built.executed.receipts();
+    let size = receipts[0].size();
+    assert!(size > MAX_EVENTS * 4_096);
+    assert_eq!(receipts.len(), MAX_RECEIPTS_BYTES / size + 1, "and one small one");
+    let encoded: usize = built.executed.encoded_receipts().iter().map(Bytes::len).sum();
+    assert!(encoded <= MAX_RECEIPTS_BYTES);
+    assert!(built.stale.is_empty());
 }

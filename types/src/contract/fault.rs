@@ -45,7 +45,7 @@ pub enum ContractFault {
     DepthExceeded,
     /// Its code cannot be stored.
     InvalidCode {
-        /// What is wrong; at most [`MAX_FAULT_TEXT_BYTES`].
+        /// What is wrong; at most [`MAX_FAULT_TEXT_BYTES`]. No part of what a block commits to.
         reason: String,
     },
     /// Its code does not export what was to be run.
@@ -158,6 +158,20 @@ impl ContractFault {
             Self::Abort { message } => message.clone(),
             Self::Trap { code, .. } => format!("trap: {code}"),
             other => other.to_string(),
+        }
+    }
+
+    /// The same without what a block does not commit to; `None` if it has nothing of that.
+    pub(crate) fn committed(&self) -> Option<Self> {
+        match self {
+            Self::Trap { code, functions } if !functions.is_empty() => Some(Self::Trap {
+                code: *code,
+                functions: Vec::new(),
+            }),
+            Self::InvalidCode { reason } if !reason.is_empty() => Some(Self::InvalidCode {
+                reason: String::new(),
+            }),
+            _ => None,
         }
     }
 

@@ -261,3 +261,20 @@ fn faults_are_told_in_words() {
         )
     );
 }
+
+/// Contracts read these words by `call_result`: another word is another cost table.
+#[test]
+fn what_callers_are_told_is_pinned() {
+    let trap = |code: &TrapCode| ContractFault::Trap {
+        code: *code,
+        functions: vec!["not told".to_owned()],
+    };
+    let mut told: Vec<String> = TrapCode::ALL.iter().map(|code| trap(code).reason()).collect();
+    told.push(ContractFault::OutOfGas.reason());
+    told.push(ContractFault::NoEntryPoint { name: "query" }.reason());
+    let hash = Hash(sha256(&[told.join("\n").as_bytes()])).to_string();
+    assert_eq!(
+        hash, "0x600d6388bdbd1934afa5f847122ab5ea753bd6bc82257417ab436ac461a7cb1c",
+        "{told:#?}"
+    );
+}

@@ -318,6 +318,7 @@ impl<R: StateReader> ContractHost for Frame<'_, '_, '_, R> {
     }
 
     fn call(&mut self, call: &NestedCall<'_>) -> Result<NestedOutcome, Halt> {
+        self.heard = None;
         let read_only = self.call.read_only || call.entry == Entry::Query;
         if read_only && call.value > Amount::ZERO {
             return Err(Halt::Trap(TrapCode::ReadOnly));

@@ -104,9 +104,11 @@ fn the_contract_that_failed_first_is_named_with_its_reason_once() {
     let program = [nested(c, 0, vec![Op::Trap]), Op::Abort];
     let receipt = chain.call(a, &program, 0);
     assert_eq!(receipt.failure, failed(a, abort("it was told to")));
-    let program = [nested(c, 0, vec![Op::Abort]), nested(c, 0, vec![]), Op::Abort];
-    let receipt = chain.call(a, &program, 0);
-    assert_eq!(receipt.failure, failed(a, abort("it was told to")));
+    for since in [nested(c, 0, vec![]), nested(account(BOB), 0, vec![])] {
+        let program = [nested(c, 0, vec![Op::Abort]), since, Op::Abort];
+        let receipt = chain.call(a, &program, 0);
+        assert_eq!(receipt.failure, failed(a, abort("it was told to")));
+    }
 }
 
 #[test]
