@@ -20,8 +20,9 @@ use crate::error::{Result, StorageError};
 const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
 
 /// The schema that this version writes. Schema 1 had no storage of accounts and no branches of blocks,
-/// schema 2 no code of contracts; they are not migrated, but refused.
-pub const SCHEMA: u32 = 3;
+/// schema 2 no code of contracts, and under schema 3 withdrawals stood elsewhere and gas was counted otherwise; they are
+/// not migrated, but refused.
+pub const SCHEMA: u32 = 4;
 
 /// Length of the mark that redb writes at the start of a file, last when it makes one.
 const MARK_BYTES: usize = 9;

@@ -274,7 +274,7 @@ fn what_callers_are_told_is_pinned() {
     told.push(ContractFault::NoEntryPoint { name: "query" }.reason());
     let hash = Hash(sha256(&[told.join("\n").as_bytes()])).to_string();
     assert_eq!(
-        hash, "0x600d6388bdbd1934afa5f847122ab5ea753bd6bc82257417ab436ac461a7cb1c",
+        hash, "0x528c97b2cc2627939fd1f432e3d64b722403d3bc019778048a8db3b8bf163a16",
         "{told:#?}"
     );
 }

@@ -11,7 +11,9 @@ use super::{
 use crate::{Address, Amount, DecodeError, PublicKey, limits::MAX_GENESIS_BYTES, strict};
 
 const WHAT: &str = "genesis";
-const VERSION: u32 = 3;
+/// Raised with the rules of a chain too, so that software of other rules makes another network of the same document
+/// instead of a split one.
+const VERSION: u32 = 4;
 
 impl Genesis {
     /// The one encoding.

@@ -65,9 +65,9 @@ fn the_ids_are_pinned() {
     assert_eq!(
         ids,
         [
-            "0xdd8d7a5c1ff13cfc43aad4b69e733aad8775cc0af418484f543225f5a26a6845",
-            "0x70ab62041d498547938d4544f762149e9f2090fa5fbc9833031985ad2855dd56",
-            "0x9fd602221344f08dd589bdc30c2c0c5a58ecd727dbe68b1bc4435f10007013ac",
+            "0xb5b33cffdc531e23b50739c2fe61b1bb49e395625f2452e719b8d7255eda10be",
+            "0xae80e379d0431abd5d5bc65dc7e413e3456386ca2bde8d2497ee0211cbc5e224",
+            "0xbe72cf134b525327ffc48cf188e06df6df81b8c34889eec3516b80c05f118997",
         ]
     );
 }
@@ -377,7 +377,7 @@ fn a_genesis_of_an_older_version_is_refused_by_its_version() {
     message.version = Some(1);
     let error = Genesis::decode(&message.encode_to_vec()).unwrap_err();
     assert!(
-        error.to_string().contains("it is 1, this software knows 3"),
+        error.to_string().contains("it is 1, this software knows 4"),
         "{error}"
     );
 }
