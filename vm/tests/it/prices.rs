@@ -297,3 +297,27 @@ fn accepted_code_is_compiled_once() {
     assert_eq!(ledger.loads, 0);
     assert!(ledger.machine.accept(b"\0asm").is_err());
 }
+
+/// Two hundred calls within each other, behind each as much as a function may do without looking at its gas, and then an
+/// event: for a counter that is far below zero the host does nothing.
+#[test]
+fn the_host_does_nothing_for_who_has_less_than_nothing() {
+    let text = format!(
+        r#"(module (import "env" "emit_log" (func $log (param i32 i32 i32 i32))) (memory (export "memory") 1)
+        (func $f (param i32)
+            (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1)))))
+            {})
+        (func (export "call") (call $f (i32.const 200))
+            (call $log (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 1))))"#,
+        format!("(if (local.get 0) (then {})) ", "nop ".repeat(20)).repeat(5)
+    );
+    let whole = used(&mut Ledger::with(&text), b"");
+    for less in (1..25_000).step_by(97) {
+        let outcome = Ledger::with(&text).run(Entry::Call, b"", whole - less);
+        assert_eq!(
+            outcome.end,
+            aureon_vm::End::Failed(aureon_vm::Fault::OutOfGas),
+            "{less} less"
+        );
+    }
+}
