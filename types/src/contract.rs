@@ -5,7 +5,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::{
-    Address, Amount, DecodeError, Hash,
+    Address, DecodeError, Hash,
     hash::{blake3, sha256},
     limits::{MAX_EVENT_DATA_BYTES, MAX_EVENT_TOPIC_BYTES},
     strict,
@@ -116,15 +116,6 @@ impl Event {
 
 pub(crate) fn bytes(address: &Address) -> Bytes {
     Bytes::copy_from_slice(&address.0)
-}
-
-/// Base units, as a field that must be there.
-pub(crate) fn amount(
-    what: &'static str,
-    field: &'static str,
-    value: Option<u64>,
-) -> Result<Amount, DecodeError> {
-    strict::required(what, field, value).map(Amount)
 }
 
 #[cfg(test)]

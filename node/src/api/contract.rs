@@ -248,8 +248,7 @@ impl EventView {
 pub struct FaultView {
     /// In which contract.
     pub contract: Address,
-    /// "out-of-gas", "trap", "abort", "insufficient-balance", "depth-exceeded", "invalid-code" or
-    /// "no-entry-point".
+    /// "out-of-gas", "trap", "abort", "invalid-code" or "no-entry-point".
     pub kind: String,
     /// The contract's own words, if it aborted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -269,8 +268,6 @@ impl FaultView {
             ContractFault::OutOfGas => ("out-of-gas", None, Vec::new()),
             ContractFault::Trap { functions, .. } => ("trap", None, functions.clone()),
             ContractFault::Abort { message } => ("abort", Some(message.clone()), Vec::new()),
-            ContractFault::InsufficientBalance { .. } => ("insufficient-balance", None, Vec::new()),
-            ContractFault::DepthExceeded => ("depth-exceeded", None, Vec::new()),
             ContractFault::InvalidCode { .. } => ("invalid-code", None, Vec::new()),
             ContractFault::NoEntryPoint { .. } => ("no-entry-point", None, Vec::new()),
         };

@@ -4,10 +4,10 @@ use std::fmt;
 
 use aureon_proto::v1 as proto;
 
-use super::{amount, bytes};
+use super::bytes;
 use crate::{
-    Address, Amount, DecodeError,
-    limits::{MAX_CALL_FRAMES, MAX_FAULT_FUNCTION_BYTES, MAX_FAULT_FUNCTIONS, MAX_FAULT_TEXT_BYTES},
+    Address, DecodeError,
+    limits::{MAX_FAULT_FUNCTION_BYTES, MAX_FAULT_FUNCTIONS, MAX_FAULT_TEXT_BYTES},
     strict,
 };
 
@@ -34,15 +34,6 @@ pub enum ContractFault {
         /// Its own words; at most [`MAX_FAULT_TEXT_BYTES`].
         message: String,
     },
-    /// It lacked base units.
-    InsufficientBalance {
-        /// What it had.
-        available: Amount,
-        /// What it would have moved.
-        required: Amount,
-    },
-    /// It called too deep.
-    DepthExceeded,
     /// Its code cannot be stored.
     InvalidCode {
         /// What is wrong; at most [`MAX_FAULT_TEXT_BYTES`]. No part of what a block commits to.
@@ -135,15 +126,6 @@ impl fmt::Display for ContractFault {
             Self::Trap { code, functions } if functions.is_empty() => write!(f, "trap: {code}"),
             Self::Trap { code, functions } => write!(f, "trap: {code}, in {}", functions.join(" < ")),
             Self::Abort { message } => write!(f, "aborted: {message}"),
-            Self::InsufficientBalance { available, required } => {
-                write!(
-                    f,
-                    "insufficient balance: {required} base units to move, {available} there"
-                )
-            }
-            Self::DepthExceeded => {
-                write!(f, "more than {MAX_CALL_FRAMES} contracts called each other")
-            }
             Self::InvalidCode { reason } => write!(f, "the code is refused: {reason}"),
             Self::NoEntryPoint { name } => write!(f, "the code does not export \"{name}\""),
         }
@@ -188,10 +170,7 @@ impl ContractFault {
             Self::Abort { message: text } | Self::InvalidCode { reason: text } => {
                 cut(text, MAX_FAULT_TEXT_BYTES);
             }
-            Self::OutOfGas
-            | Self::InsufficientBalance { .. }
-            | Self::DepthExceeded
-            | Self::NoEntryPoint { .. } => {}
+            Self::OutOfGas | Self::NoEntryPoint { .. } => {}
         }
         self
     }
@@ -207,13 +186,6 @@ impl ContractFault {
             Self::Abort { message } => Kind::Abort(proto::ContractAbort {
                 message: Some(message.clone()),
             }),
-            Self::InsufficientBalance { available, required } => {
-                Kind::InsufficientBalance(proto::ContractBalance {
-                    available: Some(available.0),
-                    required: Some(required.0),
-                })
-            }
-            Self::DepthExceeded => Kind::DepthExceeded(proto::ContractDepth {}),
             Self::InvalidCode { reason } => Kind::InvalidCode(proto::InvalidCode {
                 reason: Some(reason.clone()),
             }),
@@ -236,11 +208,6 @@ impl ContractFault {
             Kind::Abort(abort) => Self::Abort {
                 message: text("abort.message", abort.message)?,
             },
-            Kind::InsufficientBalance(balance) => Self::InsufficientBalance {
-                available: amount(WHAT, "available", balance.available)?,
-                required: amount(WHAT, "required", balance.required)?,
-            },
-            Kind::DepthExceeded(proto::ContractDepth {}) => Self::DepthExceeded,
             Kind::InvalidCode(invalid) => Self::InvalidCode {
                 reason: text("invalid_code.reason", invalid.reason)?,
             },

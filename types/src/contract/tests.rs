@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    Failure, Receipt, TransactionId,
+    Amount, Failure, Receipt, TransactionId,
     limits::{MAX_EVENTS, MAX_FAULT_FUNCTIONS, MAX_FAULT_TEXT_BYTES, MAX_RETURN_BYTES},
 };
 
@@ -90,14 +90,6 @@ fn every_fault_is_pinned_and_comes_back() {
             },
             "22040a026e6f",
         ),
-        (
-            ContractFault::InsufficientBalance {
-                available: Amount(3),
-                required: Amount(4),
-            },
-            "2a0408031004",
-        ),
-        (ContractFault::DepthExceeded, "3200"),
         (
             ContractFault::InvalidCode {
                 reason: "no".to_owned(),
